@@ -1,0 +1,1 @@
+"""The wire format: event models and codec, JSON Schemas, AsyncAPI document and examples."""

@@ -1,0 +1,263 @@
+"""One event on the wire: its model, its codec, and every reason to refuse one.
+
+Everything that can be judged from the bytes of a value alone lives here: `decode`, `decode_many`
+and `encode`, and the pure rules for ids (`check_id`, `check_identity`), which callers apply only
+where they must, since a key seen before has been checked before. What needs a topic, a clock or a
+partition is judged in `streams.core.admission`; what `at` means, in `streams.core.time`.
+
+The JSON Schemas beside this file say the same for strangers; the tests hold both to one verdict.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Final, Literal, NoReturn, get_args
+
+import msgspec
+import orjson
+
+Kind = Literal["like", "reply", "follow", "share", "tick"]
+Op = Literal["add", "remove"]
+Direction = Literal["inbound", "outbound"]
+
+TOPIC_OF: Final[Mapping[str, str]] = {
+    "like": "likes",
+    "reply": "replies",
+    "follow": "follows",
+    "share": "shares",
+}
+"""The topic of each kind, without its prefix. A tick belongs to every topic."""
+
+MAX_ID: Final = 512
+"""Characters in an event's id."""
+
+MAX_IDENTITY: Final = 256
+"""Characters in an account or a member."""
+
+# Unicode white space and control characters, spelled out: `\s` differs between regex dialects,
+# and the JSON Schemas carry the same class.
+FORBIDDEN_IN_IDENTITY: Final = (
+    r"[\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+)
+_forbidden = re.compile(FORBIDDEN_IN_IDENTITY).search
+
+
+class Reason(StrEnum):
+    """Why a record became a dead letter; `meaning` explains it to the person who finds it."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> "Reason":
+        """Keep the meaning beside the value."""
+        reason = str.__new__(cls, value)
+        reason._value_ = value
+        reason.meaning = meaning
+        return reason
+
+    TOO_LARGE = "too_large", "the value is larger than the largest allowed"
+    EMPTY = "empty", "the value is null or has no bytes"
+    NOT_JSON = "not_json", "the value is not one JSON document in UTF-8"
+    WRONG_TYPE = "wrong_type", "the value is not an object, or a field has the wrong JSON type"
+    MISSING_FIELD = "missing_field", "a required field is not there"
+    UNKNOWN_KIND = "unknown_kind", "kind, op or direction is none of the known words"
+    KIND_MISMATCH = "kind_mismatch", "the kind belongs to another topic"
+    INVALID_ID = "invalid_id", f"id is empty or longer than {MAX_ID} characters"
+    INVALID_ACCOUNT = (
+        "invalid_account",
+        f"account is not 1 to {MAX_IDENTITY} characters without white space or control characters",
+    )
+    INVALID_MEMBER = (
+        "invalid_member",
+        f"member is not 1 to {MAX_IDENTITY} characters without white space or control characters",
+    )
+    SELF_INTERACTION = "self_interaction", "account and member are the same"
+    INVALID_TIME = (
+        "invalid_time",
+        "at is not an RFC 3339 time with an offset from 1970 to 2199, leap seconds excluded",
+    )
+    IN_FUTURE = "in_future", "at is further ahead of the clocks than allowed"
+    MISPLACED = "misplaced", "in the wrong partition again after being re-sent once"
+
+
+class InvalidEvent(ValueError):  # noqa: N818  the design's word, and it reads better as a value
+    """A value that is not an event: `reason` for counting, `detail` for the reader."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
+
+
+# Unknown fields are allowed on the wire, yet forbidden to msgspec: it does not look closely into
+# what it skips (bytes that are no UTF-8, numbers beyond a double). With nothing to skip, each byte
+# of an accepted value has been parsed as a field of ours; all else takes the slow path.
+class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+    """One event as it is on the wire, its types checked and nothing else.
+
+    A tick leaves `id`, `account` and `member` empty. The last four fields are not part of the
+    state; they are kept for sources, sinks and later features.
+    """
+
+    kind: Kind
+    at: str
+    id: str = ""
+    account: str = ""
+    member: str = ""
+    op: Op = "add"
+    direction: Direction = "inbound"
+    seeded: bool = False
+    platform: str | None = None
+    post: str | None = None
+    via: str | None = None
+    in_reply_to: str | None = None
+
+
+_decoder = msgspec.json.Decoder(Event)
+_encoder = msgspec.json.Encoder()
+
+
+def decode(value: bytes) -> Event:
+    """Read one event; unknown fields are ignored, of a repeated field the last counts.
+
+    Raises:
+        InvalidEvent: empty, not JSON (as orjson judges it), a wrong type, a missing field or an
+            unknown kind, op or direction. Nothing else, whatever the bytes.
+    """
+    try:
+        event = _decoder.decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _examine(value)
+    return event if _is_whole(event) else _examine(value)
+
+
+def decode_many(values: Sequence[bytes]) -> list[Event | InvalidEvent]:
+    """Read many events at once: `decode`'s verdict for each, in order, at half its cost."""
+    lines = b"\n".join(values)
+    # msgspec reads lines as a stream: it would let an event span two values, or two events share
+    # one. Our objects are flat, so a "}" before a line's end closes one: if every line break has
+    # the shape below, no event spans values, and as many events as values means one each.
+    if lines.count(b"}\n{") == lines.count(b"\n") == len(values) - 1:
+        try:
+            events = _decoder.decode_lines(lines)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            pass
+        else:
+            if len(events) == len(values) and all(map(_is_whole, events)):
+                return list[Event | InvalidEvent](events)
+    return [_decode_or_refuse(value) for value in values]
+
+
+def encode(event: Event) -> bytes:
+    """Write an event as compact JSON, leaving out fields that have their default."""
+    return _encoder.encode(event)
+
+
+def check_id(id: str) -> tuple[Reason, str] | None:
+    """Say what is wrong with an event's id, or None."""
+    if 1 <= len(id) <= MAX_ID:
+        return None
+    return Reason.INVALID_ID, f"id has {len(id)} characters; 1 to {MAX_ID} are allowed"
+
+
+def check_identity(account: str, member: str) -> tuple[Reason, str] | None:
+    """Say what is wrong with the two ends of a relationship, or None."""
+    for field, text, reason in (
+        ("account", account, Reason.INVALID_ACCOUNT),
+        ("member", member, Reason.INVALID_MEMBER),
+    ):
+        if not 1 <= len(text) <= MAX_IDENTITY:
+            return reason, f"{field} has {len(text)} characters; 1 to {MAX_IDENTITY} are allowed"
+        if found := _forbidden(text):
+            return reason, (
+                f"{field} holds U+{ord(found[0]):04X} at character {found.start() + 1}; "
+                "white space and control characters are not allowed"
+            )
+    if account == member:
+        return Reason.SELF_INTERACTION, f"account and member are both {_quote(account)}"
+    return None
+
+
+# The slow path: read again with orjson, and say exactly what is wrong.
+
+_REQUIRED_OF_TICK = ("at",)
+_REQUIRED = ("id", "account", "member", "at")
+_WORDS = (("op", get_args(Op)), ("direction", get_args(Direction)))
+_OPTIONAL_STRINGS = ("platform", "post", "via", "in_reply_to")
+_JSON_TYPES = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "an array",
+    dict: "an object",
+}
+
+
+def _is_whole(event: Event) -> bool:
+    """Are the fields there that the model cannot tell from empty ones?"""
+    return bool(event.id and event.account and event.member) or event.kind == "tick"
+
+
+def _decode_or_refuse(value: bytes) -> Event | InvalidEvent:
+    try:
+        return decode(value)
+    except InvalidEvent as refusal:
+        # Kept as a value: a traceback would keep every frame above it alive.
+        return refusal.with_traceback(None)
+
+
+def _examine(value: bytes) -> Event:
+    if not value:
+        raise InvalidEvent(Reason.EMPTY, "the value has no bytes")
+    try:
+        fields = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise InvalidEvent(Reason.NOT_JSON, f"the value is not JSON: {error}") from None
+    if type(fields) is not dict:
+        _refuse_type("the value", "an object", fields)
+    if "kind" not in fields:
+        raise InvalidEvent(Reason.MISSING_FIELD, 'the field "kind" is missing')
+    _check_word(fields, "kind", get_args(Kind))
+    for name in _REQUIRED_OF_TICK if fields["kind"] == "tick" else _REQUIRED:
+        if name not in fields:
+            raise InvalidEvent(
+                Reason.MISSING_FIELD, f'the field "{name}" is missing; a {fields["kind"]} needs it'
+            )
+    for name in ("at", "id", "account", "member"):
+        if name in fields and type(fields[name]) is not str:
+            _refuse_type(f'the field "{name}"', "a string", fields[name])
+    for name, words in _WORDS:
+        if name in fields:
+            _check_word(fields, name, words)
+    if type(fields.get("seeded", False)) is not bool:
+        _refuse_type('the field "seeded"', "a boolean", fields["seeded"])
+    for name in _OPTIONAL_STRINGS:
+        if type(fields.get(name, "")) not in {str, type(None)}:
+            _refuse_type(f'the field "{name}"', "a string or null", fields[name])
+    return Event(**{name: fields[name] for name in Event.__struct_fields__ if name in fields})
+
+
+def _check_word(fields: dict[str, Any], name: str, words: tuple[str, ...]) -> None:
+    word = fields[name]
+    if type(word) is not str:
+        _refuse_type(f'the field "{name}"', "a string", word)
+    if word not in words:
+        raise InvalidEvent(
+            Reason.UNKNOWN_KIND,
+            f'the field "{name}" is {_quote(word)}; known are {", ".join(words)}',
+        )
+
+
+def _refuse_type(what: str, wanted: str, found: Any) -> NoReturn:
+    raise InvalidEvent(
+        Reason.WRONG_TYPE, f"{what} is {_JSON_TYPES[type(found)]}; {wanted} is wanted"
+    )
+
+
+def _quote(text: str) -> str:
+    """A stranger's text for a message: visible whatever it holds, and never long."""
+    return ascii(text if len(text) <= 40 else text[:37] + "...")
