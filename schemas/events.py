@@ -129,8 +129,11 @@ def decode(value: bytes) -> Event:
     try:
         event = _decoder.decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return _examine(value)
-    return event if _is_whole(event) else _examine(value)
+        pass
+    else:
+        if _is_whole(event):
+            return event
+    return _examine(value)
 
 
 def decode_many(values: Sequence[bytes]) -> list[Event | InvalidEvent]:
@@ -182,10 +185,13 @@ def check_identity(account: str, member: str) -> tuple[Reason, str] | None:
 
 # The slow path: read again with orjson, and say exactly what is wrong.
 
-_REQUIRED_OF_TICK = ("at",)
+_FIELDS = frozenset(Event.__struct_fields__)
+_KINDS = get_args(Kind)
 _REQUIRED = ("id", "account", "member", "at")
+_REQUIRED_OF_TICK = ("at",)
+_STRINGS = ("at", "id", "account", "member")
 _WORDS = (("op", get_args(Op)), ("direction", get_args(Direction)))
-_OPTIONAL_STRINGS = ("platform", "post", "via", "in_reply_to")
+_STRINGS_OR_NULL = ("platform", "post", "via", "in_reply_to")
 _JSON_TYPES = {
     type(None): "null",
     bool: "a boolean",
@@ -219,26 +225,39 @@ def _examine(value: bytes) -> Event:
         raise InvalidEvent(Reason.NOT_JSON, f"the value is not JSON: {error}") from None
     if type(fields) is not dict:
         _refuse_type("the value", "an object", fields)
+    known = {name: fields[name] for name in fields if name in _FIELDS}
+    # Most often nothing is wrong but for a field that we do not know: leave early.
+    try:
+        event = msgspec.convert(known, Event)
+    except msgspec.ValidationError:
+        pass
+    else:
+        if _is_whole(event):
+            return event
+    _check(known)
+    return Event(**known)
+
+
+def _check(fields: dict[str, Any]) -> None:
     if "kind" not in fields:
         raise InvalidEvent(Reason.MISSING_FIELD, 'the field "kind" is missing')
-    _check_word(fields, "kind", get_args(Kind))
+    _check_word(fields, "kind", _KINDS)
     for name in _REQUIRED_OF_TICK if fields["kind"] == "tick" else _REQUIRED:
         if name not in fields:
             raise InvalidEvent(
                 Reason.MISSING_FIELD, f'the field "{name}" is missing; a {fields["kind"]} needs it'
             )
-    for name in ("at", "id", "account", "member"):
-        if name in fields and type(fields[name]) is not str:
+    for name in _STRINGS:
+        if type(fields.get(name, "")) is not str:
             _refuse_type(f'the field "{name}"', "a string", fields[name])
     for name, words in _WORDS:
         if name in fields:
             _check_word(fields, name, words)
     if type(fields.get("seeded", False)) is not bool:
         _refuse_type('the field "seeded"', "a boolean", fields["seeded"])
-    for name in _OPTIONAL_STRINGS:
+    for name in _STRINGS_OR_NULL:
         if type(fields.get(name, "")) not in {str, type(None)}:
             _refuse_type(f'the field "{name}"', "a string or null", fields[name])
-    return Event(**{name: fields[name] for name in Event.__struct_fields__ if name in fields})
 
 
 def _check_word(fields: dict[str, Any], name: str, words: tuple[str, ...]) -> None:
