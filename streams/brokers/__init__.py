@@ -1,0 +1,5 @@
+"""Brokers that we run ourselves, and what clients need to know to live with them."""
+
+from streams.brokers.embedded import BrokerUnavailableError, EmbeddedBroker
+
+__all__ = ["BrokerUnavailableError", "EmbeddedBroker"]

@@ -1,0 +1,115 @@
+"""A server process that cannot outlive the process that started it.
+
+Between us and the server stands a keeper: this very file, run as a script. It holds the
+reading end of a pipe whose only writing end is ours. However we end (return, exception,
+Ctrl-C, ``kill -9``), the kernel closes that end; the keeper reads the end of file, kills the
+server and removes its folder. Unlike ``PR_SET_PDEATHSIG`` this works on every POSIX system and
+does not depend on the thread that started the server staying alive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+
+class Lifeline:
+    """A running command that ends with ``end()``, or with this process.
+
+    Args:
+        command: program and arguments.
+        log: file that what the command prints is added to; without one it is kept only for
+            ``output``.
+        remove: folder that is deleted when the command has ended.
+    """
+
+    def __init__(
+        self, command: Sequence[str], *, log: Path | None = None, remove: Path | None = None
+    ) -> None:
+        self._log: IO[bytes] = log.open("a+b") if log else tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
+        self._start = os.fstat(self._log.fileno()).st_size
+        self._output = ""
+        self._keeper = subprocess.Popen(  # noqa: S603 - the command is ours
+            [sys.executable, "-I", __file__, str(remove or ""), *command],
+            stdin=subprocess.PIPE,
+            stdout=self._log,
+            stderr=self._log,
+            # A session of its own: Ctrl-C in our terminal is ours to handle, not the server's.
+            start_new_session=True,
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether the command has ended, by itself or not."""
+        return self._keeper.poll() is not None
+
+    @property
+    def output(self) -> str:
+        """What the command has printed so far, at most the last megabyte of it."""
+        if not self._log.closed:
+            end = os.fstat(self._log.fileno()).st_size
+            # pread: the command shares our file position, which must not move.
+            text = os.pread(self._log.fileno(), 1 << 20, max(self._start, end - (1 << 20)))
+            self._output = text.decode(errors="replace")
+        return self._output
+
+    def last_words(self, lines: int = 15) -> str:
+        """The end of the output, for an error message."""
+        return "\n".join(self.output.splitlines()[-lines:])
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the command; nothing happens when it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._keeper.pid, number)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the command to end by itself.
+
+        Raises:
+            subprocess.TimeoutExpired: it is still running.
+        """
+        self._keeper.wait(seconds)
+        self.end()
+
+    def end(self) -> None:
+        """Kill the command and wait until it and its folder are gone. May be repeated."""
+        if self._keeper.stdin is not None:
+            self._keeper.stdin.close()
+        if not self.ended:
+            self.signal(signal.SIGCONT)  # a paused keeper would never read the end of file
+            self._keeper.wait()
+        _ = self.output
+        self._log.close()
+
+
+def _keep(folder: str, command: Sequence[str]) -> int:
+    """Run the command until it ends or standard input does."""
+    # Signals are sent to keeper and server alike; only the server shall act on them. A handler
+    # rather than SIG_IGN, which the server would inherit.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - as above
+
+    def kill_when_orphaned() -> None:
+        while os.read(0, 1):
+            pass
+        server.kill()
+
+    threading.Thread(target=kill_when_orphaned, daemon=True).start()
+    code = server.wait()
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(_keep(sys.argv[1], sys.argv[2:]))

@@ -1,0 +1,69 @@
+"""Brokers for every test that needs one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn, Protocol
+
+import pytest
+
+from streams.brokers import BrokerUnavailableError, EmbeddedBroker
+from tests.brokers.kafka import Kafka, KafkaMissingError
+
+
+class Broker(Protocol):
+    """What a test may know about a broker that is not its subject."""
+
+    bootstrap: str
+
+
+def _missing(reason: str) -> NoReturn:
+    """Skip on a laptop; in CI nothing is skipped."""
+    if os.environ.get("CLOSEKNIT_REQUIRE_ALL") == "1":
+        pytest.fail(f"CLOSEKNIT_REQUIRE_ALL=1, and {reason}")
+    pytest.skip(reason)
+
+
+def _run_kafka(folder: Path) -> Iterator[Kafka]:
+    try:
+        kafka = Kafka(folder)
+    except KafkaMissingError as error:
+        _missing(str(error))
+    with kafka:
+        yield kafka
+
+
+@pytest.fixture(scope="session")
+def real_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """Apache Kafka, shared by all tests: mark them ``kafka`` and do it no harm."""
+    yield from _run_kafka(tmp_path_factory.mktemp("kafka"))
+
+
+@pytest.fixture
+def kafka_to_break(tmp_path: Path) -> Iterator[Kafka]:
+    """Apache Kafka of the test's own, to stop, kill and pause: mark it ``kafka``."""
+    yield from _run_kafka(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def embedded_broker() -> Iterator[EmbeddedBroker]:
+    """The embedded broker, shared by all tests."""
+    broker = EmbeddedBroker()
+    try:
+        broker.start()
+    except BrokerUnavailableError as error:
+        _missing(str(error))
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(
+    scope="session",
+    params=["embedded_broker", pytest.param("real_kafka", marks=pytest.mark.kafka)],
+)
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """Each broker that we claim to run on, one after the other."""
+    found: Broker = request.getfixturevalue(request.param)
+    return found
