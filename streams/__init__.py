@@ -1,0 +1,1 @@
+"""Closeknit: from likes, replies, follows and shares in Kafka to relationships and metrics."""
