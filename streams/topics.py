@@ -23,6 +23,10 @@ _HEADROOM_BYTES = 65_536
 """What a dead letter adds to the refused record, which it keeps verbatim: our headers."""
 
 
+class NotCreated(Exception):
+    """Topics that the broker refused to create, a line each."""
+
+
 class Planned(NamedTuple):
     """One topic as it should be."""
 
@@ -99,8 +103,10 @@ def create(admin: KafkaAdminClient, wanted: Iterable[Planned]) -> list[str]:
     """Create those that do not exist, wait until they can be used, and return their names.
 
     Raises:
-        kafka.errors.KafkaError: the broker refuses, for example too few brokers for replication.
+        NotCreated: the broker refuses, for example with too few brokers for the replication.
     """
+    from kafka.errors import TopicAlreadyExistsError, for_code  # noqa: PLC0415  see administration
+
     wanted = list(wanted)
     existing = find(admin, [topic.name for topic in wanted])
     missing = {
@@ -112,9 +118,19 @@ def create(admin: KafkaAdminClient, wanted: Iterable[Planned]) -> list[str]:
         for topic in wanted
         if topic.name not in existing
     }
-    if missing:
-        admin.create_topics(missing, wait_for_metadata=True)
-    return list(missing)
+    if not missing:
+        return []
+    # The library's own errors quote the whole request; the broker's sentence is what helps.
+    answers = admin.create_topics(missing, raise_errors=False)["topics"]
+    refused = [
+        f"{answer['name']}: {answer['error_message'] or for_code(answer['error_code']).__name__}"
+        for answer in answers
+        if answer["error_code"] not in {0, TopicAlreadyExistsError.errno}
+    ]
+    if refused:
+        raise NotCreated("\n".join(refused))
+    admin.wait_for_topics(list(missing))
+    return [answer["name"] for answer in answers if answer["error_code"] == 0]
 
 
 def find(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, Found]:
@@ -138,6 +154,18 @@ def find(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, Found]:
             config={key: str(entry["value"]) for key, entry in configs.get(name, {}).items()},
         )
         for name, partitions in described.items()
+    }
+
+
+def ids(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, str | None]:
+    """The id of each existing topic: another one once it is deleted and created anew.
+
+    None where the broker has no topic ids.
+    """
+    return {
+        topic["name"]: None if topic["topic_id"] is None else str(topic["topic_id"])
+        for topic in admin.describe_topics(list(names))
+        if topic["error_code"] == 0
     }
 
 

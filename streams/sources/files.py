@@ -6,32 +6,45 @@ import gzip
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import closing
-from typing import IO
+from pathlib import Path
 
 STANDARD_INPUT = "-"
 
 
-class UnreadableFileError(Exception):
-    """A file that ends badly or cannot be opened; the message names it."""
+class UnreadableFile(Exception):
+    """A file that cannot be opened, or whose compressed data is damaged; the message names it."""
 
 
-def read_lines(name: str) -> Iterator[bytes]:
-    """Yield the lines of a file as bytes; `-` is standard input, `.gz` is decompressed.
+class Lines:
+    """The lines of a file as bytes: `-` is standard input, a name ending in `.gz` is unpacked.
+
+    Attributes:
+        name: as given.
+        size: bytes on disk; None for standard input and whatever has no size.
+        read: bytes of these read so far, roughly: what progress is measured by.
 
     Raises:
-        UnreadableFileError: it cannot be opened, or its compressed data is damaged or cut short.
+        UnreadableFile: while iterated.
     """
-    if name == STANDARD_INPUT:
-        yield from sys.stdin.buffer
-        return
-    try:
-        with closing(_open(name)) as file:
-            yield from file
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UnreadableFileError(f"{name} cannot be read: {reason}") from None
 
+    def __init__(self, name: str) -> None:
+        self.name = name
+        path = Path(name)
+        self.size = path.stat().st_size if name != STANDARD_INPUT and path.is_file() else None
+        self.read = 0
 
-def _open(name: str) -> IO[bytes]:
-    return gzip.open(name) if name.endswith(".gz") else open(name, "rb")  # type: ignore[return-value]  # noqa: PTH123
+    def __iter__(self) -> Iterator[bytes]:
+        if self.name == STANDARD_INPUT:
+            yield from sys.stdin.buffer
+            return
+        try:
+            with Path(self.name).open("rb") as packed:
+                lines = gzip.GzipFile(fileobj=packed) if self.name.endswith(".gz") else packed
+                for number, line in enumerate(lines):
+                    yield line
+                    if number % 1024 == 0:
+                        self.read = packed.tell()
+                self.read = packed.tell()
+        except (OSError, EOFError, zlib.error) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UnreadableFile(f"{self.name} cannot be read: {reason}") from None
