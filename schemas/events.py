@@ -79,7 +79,7 @@ class Reason(StrEnum):
     MISPLACED = "misplaced", "in the wrong partition again after being re-sent once"
 
 
-class InvalidEvent(ValueError):  # noqa: N818  the design's word, and it reads better as a value
+class InvalidEvent(ValueError):
     """A value that is not an event: `reason` for counting, `detail` for the reader."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
