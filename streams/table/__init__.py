@@ -1,0 +1,15 @@
+"""The relationships table: packed values by partition number, written behind in transactions."""
+
+from streams.table.halt import BrokenInvariant, Fenced, FlushFailed, Halt, RecoveryStuck, UnfitState
+from streams.table.table import RelationshipsTable, TableSettings
+
+__all__ = [
+    "BrokenInvariant",
+    "Fenced",
+    "FlushFailed",
+    "Halt",
+    "RecoveryStuck",
+    "RelationshipsTable",
+    "TableSettings",
+    "UnfitState",
+]

@@ -1,0 +1,393 @@
+"""The relationships table of one worker: leases by partition number, taken, applied, flushed."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, NamedTuple, NoReturn, Protocol
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from faust.types import TP
+
+from schemas.events import TOPIC_OF
+from streams.core.admission import REROUTED_FROM
+from streams.core.dead_letter import dead_letter_headers
+from streams.core.packing import CorruptValue
+from streams.core.partition import Applied, Misplaced, Outcome, Partition, Refused, Rules
+from streams.core.partition_record import Position, UnknownFormat
+from streams.metrics.meters import Meters
+from streams.metrics.view import PartitionView
+from streams.table.halt import BrokenInvariant, Halt, UnfitState
+from streams.table.lease import Lease, Outgoing
+from streams.table.recovery import read_back, source_logs
+from streams.table.resume import resume
+from streams.table.transaction import commit
+
+log = logging.getLogger(__name__)
+
+
+class ChunkLike(Protocol):
+    """What `RelationshipsTable.apply` needs of a chunk of records."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+    records: Sequence[Any]
+
+
+class TableSettings(NamedTuple):
+    """What the table must know of the settings.
+
+    Attributes:
+        app: prefix of the transactional ids.
+        kinds: the kind of event that each source topic carries.
+        changelog: the compacted topic that holds the values.
+        dead_letters: the topic for refused records.
+        rules: how records are admitted and applied.
+        kafka: how to reach the brokers, as keyword arguments of aiokafka's clients.
+        transaction_timeout_ms: how long the broker waits for a transaction to end.
+        request_timeout_ms: how long a request to the broker may take.
+        max_dirty: dirty relationships of all partitions after which a flush is due at once.
+    """
+
+    app: str
+    kinds: Mapping[str, str]
+    changelog: str
+    dead_letters: str
+    rules: Rules
+    kafka: Mapping[str, Any]
+    transaction_timeout_ms: int
+    request_timeout_ms: int
+    max_dirty: int
+
+
+class RelationshipsTable:
+    """All relationships in the partition numbers that this worker owns; the transport's ledger.
+
+    Args:
+        settings: see `TableSettings`.
+        meters: told what happens.
+        now: the wall clock, ms since the epoch.
+        topic_ids: asks the cluster for the ids of the source topics, None where it has none.
+        halt: ends the process; called with the reason and never returns.
+    """
+
+    def __init__(
+        self,
+        settings: TableSettings,
+        meters: Meters,
+        now: Callable[[], int],
+        topic_ids: Callable[[Collection[str]], Awaitable[Mapping[str, str | None]]],
+        halt: Callable[[Halt], NoReturn],
+    ) -> None:
+        self._settings = settings
+        self._meters = meters
+        self._now = now
+        self._topic_ids = topic_ids
+        self._halt = halt
+        self._leases: dict[int, Lease] = {}
+        self._names = {topic: TOPIC_OF[kind] for topic, kind in settings.kinds.items()}
+        self._closing: set[asyncio.Task[None]] = set()
+        strength = settings.rules.strength
+        self._value_settings = {
+            "partitions": float(settings.rules.partitions),
+            **{name: float(value) for name, value in strength._asdict().items()},
+        }
+        self.ready = False
+
+    # -- what is held
+
+    @property
+    def topics(self) -> AbstractSet[str]:
+        """The source topics."""
+        return self._settings.kinds.keys()
+
+    def leases(self) -> list[Lease]:
+        """Return the partitions owned and recovered, by number."""
+        return [lease for _, lease in sorted(self._leases.items()) if lease.recovered]
+
+    def positions(self) -> Mapping[TP, int]:
+        """Return the offset of the next record to apply, by topic and partition."""
+        return {
+            TP(topic, lease.number): position.offset
+            for lease in self.leases()
+            for topic, position in lease.positions.items()
+        }
+
+    def flushed(self) -> Mapping[TP, int]:
+        """Return the offsets up to which a committed transaction holds what was applied."""
+        return {
+            TP(topic, lease.number): position.offset
+            for lease in self.leases()
+            if lease.flushed
+            for topic, position in lease.flushed.next.items()
+        }
+
+    @property
+    def partition_count(self) -> int:
+        """How many partition numbers there are, over all workers."""
+        return self._settings.rules.partitions
+
+    def partitions(self) -> list[PartitionView]:
+        """Show every partition assigned to this worker, recovered or not, to a scrape."""
+        return [
+            PartitionView(
+                number=lease.number,
+                ready=lease.recovered,
+                clock=lease.state.clock,
+                census=lease.state.census,
+                relationships=len(lease.state.relationships),
+                dirty=lease.state.dirty_count,
+                recovery_read=lease.recovery_read,
+                recovery_to_read=lease.recovery_to_read,
+            )
+            for lease in self._leases.copy().values()
+        ]
+
+    def measure_lag(self, topic: str, number: int, position: int, end: int) -> None:
+        """Tell the meters how far a source partition has been applied, of how much there is."""
+        lease = self._leases.get(number)
+        if lease is not None and lease.recovered:
+            self._meters.position(
+                self._names[topic],
+                number,
+                position=position,
+                end=end,
+                now_ms=self._now(),
+                written_ms=lease.written.get(topic),
+            )
+
+    @property
+    def flush_is_due(self) -> bool:
+        """Whether so much is dirty that a flush should not wait for its turn."""
+        dirty = sum(lease.state.dirty_count for lease in self._leases.values())
+        return dirty >= self._settings.max_dirty
+
+    # -- applying
+
+    def apply(self, chunk: ChunkLike) -> None:
+        """Apply a chunk to the partition that it belongs to: synchronous, so it happens whole.
+
+        Ends the process when the chunk does not continue what was applied before.
+        """
+        lease = self._leases.get(chunk.partition)
+        if lease is None or not lease.recovered:
+            self._halt(
+                BrokenInvariant(f"a chunk of {chunk.topic}/{chunk.partition}, which is not ours")
+            )
+        position = lease.positions[chunk.topic]
+        if chunk.start > position.offset:
+            self._halt(
+                BrokenInvariant(
+                    f"{chunk.topic}/{chunk.partition}: records from {position.offset} to "
+                    f"{chunk.start} were skipped"
+                )
+            )
+        records = chunk.records
+        replayed = 0
+        if records[0].offset < position.offset:
+            records = [record for record in records if record.offset >= position.offset]
+            replayed = len(chunk.records) - len(records)
+        applied = lease.state.apply(self._settings.kinds[chunk.topic], records, self._now())
+        lease.outgoing += [self._dead_letter(lease, chunk.topic, r) for r in applied.refused]
+        lease.outgoing += [self._rerouted(lease, chunk.topic, m) for m in applied.misplaced]
+        lease.positions[chunk.topic] = Position(
+            offset=max(chunk.end, position.offset), topic_id=position.topic_id
+        )
+        lease.written[chunk.topic] = chunk.records[-1].timestamp
+        self._count(chunk, applied, replayed)
+
+    def _count(self, chunk: ChunkLike, applied: Applied, replayed: int) -> None:
+        meters, name = self._meters, self._names[chunk.topic]
+        meters.count(name, applied.outcomes)
+        if replayed:
+            meters.count(name, {Outcome.REPLAYED: replayed})
+        for refused in applied.refused:
+            meters.dead_letter(refused.reason)
+        meters.event_seen(name, chunk.partition, applied.last_event_ms)
+
+    def _dead_letter(self, lease: Lease, topic: str, refused: Refused) -> Outgoing:
+        record: Any = refused.record
+        return Outgoing(
+            topic=self._settings.dead_letters,
+            partition=lease.number,
+            key=record.key,
+            value=record.value,
+            timestamp=None,
+            headers=dead_letter_headers(
+                refused.reason,
+                refused.detail,
+                topic,
+                lease.number,
+                record.offset,
+                record.timestamp,
+                record.headers,
+            ),
+        )
+
+    def _rerouted(self, lease: Lease, topic: str, misplaced: Misplaced) -> Outgoing:
+        # Its own headers stay behind: nothing reads them, and with them it might not fit.
+        record: Any = misplaced.record
+        return Outgoing(
+            topic=topic,
+            partition=misplaced.partition,
+            key=misplaced.key,
+            value=record.value,
+            timestamp=record.timestamp,
+            headers=[(REROUTED_FROM, f"{topic}/{lease.number}/{record.offset}".encode())],
+        )
+
+    # -- flushing
+
+    async def flush(self) -> None:
+        """Commit everything applied so far; returns when it is committed, or not at all."""
+        await asyncio.gather(*(self._flush(lease) for lease in self.leases()))
+
+    async def _flush(self, lease: Lease, *, forced: bool = False) -> None:
+        # Shielded: a flush once begun ends in a commit or in the end of the process, whatever
+        # becomes of the task that asked for it.
+        await asyncio.shield(asyncio.ensure_future(self._flush_now(lease, forced=forced)))
+
+    async def _flush_now(self, lease: Lease, *, forced: bool) -> None:
+        async with lease.flushing:
+            if self.ready:
+                # While partitions change hands, the hour alone is no reason to write.
+                lease.state.tell_time(self._now())
+            snapshot = lease.snapshot(self._value_settings, forced=forced)
+            if snapshot is None:
+                return
+            loop = asyncio.get_running_loop()
+            started = loop.time()
+            try:
+                size = await commit(lease, snapshot, self._settings.changelog)
+            except Halt as reason:
+                self._halt(reason)
+            lease.flushed = snapshot.record
+            self._meters.flushed(loop.time() - started, len(snapshot.values), size, self._now())
+
+    # -- changing hands
+
+    def rebalancing(self) -> None:
+        """Note that what is held may be someone else's soon; nothing is dropped before we know."""
+        self.ready = False
+        self._meters.rebalanced()
+
+    def serving(self) -> None:
+        """Note that the streams run again."""
+        self.ready = True
+
+    async def take(self, numbers: AbstractSet[int], still_current: Callable[[], bool]) -> bool:
+        """Own exactly these partition numbers.
+
+        Kept ones are *proven* by a transaction: Faust calls a partition kept even if another
+        worker owned it meanwhile, and only the broker knows. New ones get their producer, which
+        shuts out any earlier owner, *before* their changelog is read, so that nothing can be added
+        behind our back. Ends the process when the state does not fit this worker.
+        """
+        for number, lease in list(self._leases.items()):
+            if number not in numbers or not lease.recovered:
+                self._release(number)
+        await asyncio.gather(*(self._flush(lease, forced=True) for lease in self.leases()))
+        if not still_current():
+            return False
+        new = sorted(numbers - self._leases.keys())
+        if not new:
+            return True
+        await asyncio.gather(*(self._acquire(number) for number in new))
+        if not still_current():
+            return False
+        try:
+            return await self._recover([self._leases[number] for number in new], still_current)
+        except Halt as reason:
+            self._halt(reason)
+        except UnknownFormat as error:
+            self._halt(UnfitState(str(error)))
+        except CorruptValue as error:
+            self._halt(BrokenInvariant(str(error)))
+
+    async def _acquire(self, number: int) -> None:
+        producer = AIOKafkaProducer(
+            **self._settings.kafka,
+            transactional_id=f"{self._settings.app}-{number}",
+            transaction_timeout_ms=self._settings.transaction_timeout_ms,
+            request_timeout_ms=self._settings.request_timeout_ms,
+            acks="all",
+            max_batch_size=1 << 20,
+            max_request_size=64 << 20,
+        )
+        self._leases[number] = Lease(number, Partition(number, self._settings.rules), producer)
+        await producer.start()
+
+    def _release(self, number: int) -> None:
+        lease = self._leases.pop(number)
+        self._meters.lost(number)
+        task = asyncio.ensure_future(_close(lease.producer))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _recover(self, leases: list[Lease], still_current: Callable[[], bool]) -> bool:
+        topic_ids = await self._topic_ids(self.topics)
+        consumer = AIOKafkaConsumer(
+            **self._settings.kafka,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            request_timeout_ms=self._settings.request_timeout_ms,
+            max_partition_fetch_bytes=4 << 20,
+            fetch_max_wait_ms=50,
+            retry_backoff_ms=20,
+        )
+        await consumer.start()
+        try:
+            # First what the broker answers at once: a consumer that has partitions answers after
+            # its long polls.
+            numbers = [lease.number for lease in leases]
+            logs = await source_logs(consumer, self.topics, numbers, topic_ids)
+            if not await read_back(consumer, self._settings.changelog, leases, still_current):
+                return False
+        finally:
+            await consumer.stop()
+        if not still_current():
+            return False
+        for lease in leases:
+            self._check_fit(lease)
+            for topic in self.topics:
+                name, log_now = f"{topic}/{lease.number}", logs[topic, lease.number]
+                offset, warning = resume(name, lease.positions.get(topic), log_now)
+                if warning:
+                    log.error(warning)
+                lease.positions[topic] = Position(offset=offset, topic_id=log_now.topic_id)
+            lease.state.tell_time(self._now())
+            lease.recovered = True
+        return True
+
+    def _check_fit(self, lease: Lease) -> None:
+        if lease.flushed is None:
+            return
+        stored, ours = lease.flushed, self._value_settings
+        differing = [name for name in ours if stored.settings.get(name) != ours[name]]
+        if differing:
+            raise UnfitState(
+                "the changelog was written with other settings than this worker has: "
+                + "; ".join(
+                    f"{name} was {stored.settings.get(name)} and is now {ours[name]}"
+                    for name in differing
+                )
+                + ". Values depend on them: set them back, or rebuild everything from the source "
+                "topics with: closeknit reset"
+            )
+
+    async def close(self) -> None:
+        """Close every producer, at the end of an orderly shutdown."""
+        for number in list(self._leases):
+            self._release(number)
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    try:
+        await asyncio.wait_for(producer.stop(), timeout=5)
+    except (TimeoutError, Exception) as error:
+        log.debug("A producer that is no longer needed did not stop cleanly: %r", error)

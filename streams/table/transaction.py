@@ -1,0 +1,67 @@
+"""One flush is one transaction: everything in it becomes visible, or nothing does."""
+
+import asyncio
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+
+from streams.table.halt import Fenced, FlushFailed
+from streams.table.lease import Lease, Snapshot, changelog_records
+
+
+async def commit(lease: Lease, snapshot: Snapshot, changelog: str) -> int:
+    """Write a snapshot in one transaction, awaiting every delivery; return the bytes of values.
+
+    Raises:
+        Fenced: another worker owns the partition now.
+        FlushFailed: anything else; the transaction is left for the next owner to abort.
+    """
+    producer = lease.producer
+    try:
+        await producer.begin_transaction()
+        size, deliveries = await _send_batches(producer, changelog, lease.number, snapshot)
+        for record in snapshot.outgoing:
+            deliveries.append(
+                await producer.send(
+                    record.topic,
+                    key=record.key,
+                    value=record.value,
+                    partition=record.partition,
+                    timestamp_ms=record.timestamp,
+                    headers=list(record.headers),
+                )
+            )
+        for delivery in deliveries:
+            await delivery
+        await producer.commit_transaction()
+    except (ProducerFenced, InvalidProducerEpoch) as error:
+        raise Fenced(
+            f"partition {lease.number} has a new owner; this worker held on to it for too long "
+            f"(was it paused, or cut off from the broker?): {error!r}"
+        ) from error
+    except (KafkaError, OSError, asyncio.CancelledError, ValueError, AssertionError) as error:
+        raise FlushFailed(
+            f"the transaction of partition {lease.number} failed ({len(snapshot.values)} values, "
+            f"{len(snapshot.outgoing)} other records): {error!r}"
+        ) from error
+    return size
+
+
+async def _send_batches(
+    producer: AIOKafkaProducer, changelog: str, number: int, snapshot: Snapshot
+) -> tuple[int, list[asyncio.Future[object]]]:
+    # Batches built by hand cost a sixth of a send per record.
+    deliveries = []
+    size = 0
+    batch = producer.create_batch()
+    for key, value in changelog_records(snapshot):
+        size += len(key) + len(value)
+        if batch.append(key=key, value=value, timestamp=None) is None:
+            batch.close()
+            deliveries.append(await producer.send_batch(batch, changelog, partition=number))
+            batch = producer.create_batch()
+            if batch.append(key=key, value=value, timestamp=None) is None:
+                raise ValueError(f"a changelog record of {len(value)} bytes fits no batch")
+    batch.close()
+    deliveries.append(await producer.send_batch(batch, changelog, partition=number))
+    return size, deliveries
