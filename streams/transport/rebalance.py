@@ -74,6 +74,11 @@ class TakeoverManager(TableManager):  # type: ignore[misc]
             self._recovery = Takeover(self.app, self, beacon=self.beacon, loop=self.loop)
         return self._recovery
 
+    async def on_start(self) -> None:
+        """Start at once: Faust would sleep for a second first."""
+        await self._update_channels()
+        await self.recovery.start()
+
     def round_at(self, number: int, generation_id: int) -> Callable[[], bool]:
         """Return a question to ask after every await: is this still the current rebalance?"""
         app = self.app

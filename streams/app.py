@@ -1,0 +1,229 @@
+"""The wiring: the one place where settings, table, transport, agents and metrics meet."""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Collection, Mapping
+from typing import NoReturn
+
+import uvloop
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams import topics
+from streams.agents import consume_relationships
+from streams.metrics.accounts import Account, Accounts
+from streams.metrics.collector import Page
+from streams.metrics.meters import Meters
+from streams.metrics.server import Server, application
+from streams.settings import Settings
+from streams.table import Halt, RelationshipsTable, TableSettings
+from streams.transport import ChunkedApp, TransportSettings
+
+log = logging.getLogger(__name__)
+
+#: Seconds that an orderly stop may take before the worker leaves without it.
+GRACE = 30.0
+
+#: Seconds without a beat after which the event loop counts as hung.
+HUNG_AFTER = 30.0
+
+#: Seconds that a request to the broker may take.
+REQUEST_TIMEOUT = 30.0
+
+
+def run_worker(settings: Settings, *, until_caught_up: bool = False) -> int:
+    """Run one worker until it is told to stop; return the exit status of the process.
+
+    Args:
+        settings: valid settings.
+        until_caught_up: apply what the source topics held at the start, flush, and stop.
+
+    Returns:
+        0 after an orderly stop, 1 after a crash of the engine. A `Halt` ends the process with its
+        own status instead of returning.
+    """
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    return asyncio.run(_Worker(settings).run(until_caught_up=until_caught_up))
+
+
+class _Worker:
+    """Everything that makes a worker, put together."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._meters = Meters()
+        self._table = RelationshipsTable(
+            table_settings(settings),
+            self._meters,
+            now=now_ms,
+            topic_ids=self._topic_ids,
+            halt=halt,
+        )
+        self._beat = time.monotonic()
+
+    async def _topic_ids(self, names: Collection[str]) -> Mapping[str, str | None]:
+        def ask() -> Mapping[str, str | None]:
+            with topics.administration(self._settings.connection()) as admin:
+                return topics.ids(admin, names)
+
+        return await asyncio.to_thread(ask)
+
+    async def run(self, *, until_caught_up: bool) -> int:
+        app = ChunkedApp(transport_settings(self._settings), self._table)
+        app.in_worker = True
+        consume_relationships(app, self._table, halt)
+        stop = asyncio.Event()
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+        ends = await self._ends() if until_caught_up else None
+
+        server = Server(application(self._page(), self._alive, self._ready))
+        port = server.start(self._settings.http_host, self._settings.http_port)
+        log.info("Metrics at http://%s:%d/metrics", self._settings.http_host, port)
+        tasks = [
+            asyncio.create_task(stop.wait()),
+            asyncio.create_task(app.start()),
+            asyncio.create_task(self._watch(app, ends)),
+        ]
+        try:
+            await self._until_over(app, tasks)
+            return await self._leave(app)
+        finally:
+            for task in tasks:
+                task.cancel()
+            server.stop()
+
+    async def _until_over(self, app: ChunkedApp, tasks: list[asyncio.Task[None]]) -> None:
+        """Wait for the first of: told to stop, caught up, crashed."""
+        stopped, started, watched = tasks
+        crashed = asyncio.create_task(app.wait_until_stopped())
+        tasks.append(crashed)
+        await asyncio.wait(
+            {stopped, started, watched, crashed}, return_when=asyncio.FIRST_COMPLETED
+        )
+        if started.done():
+            started.result()
+            await asyncio.wait({stopped, watched, crashed}, return_when=asyncio.FIRST_COMPLETED)
+        if watched.done():
+            watched.result()
+
+    async def _leave(self, app: ChunkedApp) -> int:
+        reason = app.crash_reason
+        try:
+            await asyncio.wait_for(app.stop(), timeout=GRACE)
+            await self._table.close()
+        except TimeoutError:
+            log.error("The worker did not stop within %.0f s; leaving as it is", GRACE)
+            return 1
+        if reason is not None:
+            log.critical("The worker crashed: %r", reason)
+            return 1
+        log.info("Stopped, everything applied is flushed")
+        return 0
+
+    async def _watch(self, app: ChunkedApp, ends: Mapping[tuple[str, int], int] | None) -> None:
+        """Beat, measure lag, and end once caught up with `ends`, if there are any."""
+        frozen = False
+        while True:
+            await asyncio.sleep(self._settings.flush_interval)
+            self._beat = time.monotonic()
+            if not self._table.ready:
+                frozen = False
+                continue
+            if not frozen:
+                # What was just recovered stays: the collector need not look at it again.
+                gc.collect()
+                gc.freeze()
+                frozen = True
+            progress = app.consumer.progress()
+            for tp, reached in progress.items():
+                self._table.measure_lag(tp.topic, tp.partition, *reached)
+            if ends is not None and all(
+                reached.position >= ends[tp.topic, tp.partition] for tp, reached in progress.items()
+            ):
+                await self._table.flush()
+                return
+
+    async def _ends(self) -> dict[tuple[str, int], int]:
+        consumer = AIOKafkaConsumer(**self._settings.connection(), isolation_level="read_committed")
+        await consumer.start()
+        try:
+            ends = await consumer.end_offsets(
+                [
+                    TopicPartition(topic, number)
+                    for topic in self._table.topics
+                    for number in range(self._settings.partitions)
+                ]
+            )
+        finally:
+            await consumer.stop()
+        return {(tp.topic, tp.partition): end for tp, end in ends.items()}
+
+    # -- what HTTP says of us
+
+    def _page(self) -> Page:
+        listed = self._settings.accounts
+        accounts = None if listed.path is None else [Account(*entry) for entry in listed.entries]
+        return Page(
+            self._table, self._meters, Accounts(accounts, limit=self._settings.max_accounts)
+        )
+
+    def _alive(self) -> str | None:
+        silence = time.monotonic() - self._beat
+        return (
+            None if silence < HUNG_AFTER else f"the event loop has been stuck for {silence:.0f} s"
+        )
+
+    def _ready(self) -> str | None:
+        if not self._table.ready:
+            return "partitions are being assigned or recovered"
+        return None
+
+
+def halt(reason: Halt) -> NoReturn:
+    """End the process at once: see `streams.table.halt`."""
+    log.critical("%s: %s", type(reason).__name__, reason, exc_info=reason)
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(reason.code)
+
+
+def now_ms() -> int:
+    """The wall clock, ms since the epoch: read here, and passed in everywhere else."""
+    return time.time_ns() // 1_000_000
+
+
+def table_settings(settings: Settings) -> TableSettings:
+    """What the table needs of the settings."""
+    return TableSettings(
+        app=settings.app,
+        kinds={topic: kind for kind, topic in settings.topics.items()},
+        changelog=settings.changelog,
+        dead_letters=settings.dead_letters,
+        rules=settings.rules,
+        kafka=settings.connection(),
+        transaction_timeout_ms=round(settings.transaction_timeout * 1000),
+        request_timeout_ms=round(REQUEST_TIMEOUT * 1000),
+        max_dirty=settings.flush_max_dirty,
+    )
+
+
+def transport_settings(settings: Settings) -> TransportSettings:
+    """What the transport needs of the settings."""
+    return TransportSettings(
+        group=settings.app,
+        broker=settings.broker,
+        kafka=settings.connection(),
+        chunk_size=settings.chunk_size,
+        flush_interval=settings.flush_interval,
+        session_timeout=settings.session_timeout,
+        heartbeat_interval=settings.heartbeat_interval,
+        rebalance_timeout=settings.rebalance_timeout,
+        request_timeout=max(REQUEST_TIMEOUT, settings.session_timeout + 5),
+        group_instance_id=settings.group_instance_id,
+        data_dir=str(settings.data_dir),
+    )
