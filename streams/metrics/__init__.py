@@ -1,0 +1,1 @@
+"""What Prometheus scrapes: the names, the meters that the engine turns, the page, its server."""
