@@ -260,7 +260,12 @@ class RelationshipsTable:
             loop = asyncio.get_running_loop()
             started = loop.time()
             try:
-                size = await commit(lease, snapshot, self._settings.changelog)
+                size = await commit(
+                    lease,
+                    snapshot,
+                    self._settings.changelog,
+                    deadline=self._settings.transaction_timeout_ms / 1000,
+                )
             except Halt as reason:
                 self._halt(reason)
             lease.flushed = snapshot.record

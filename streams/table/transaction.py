@@ -9,8 +9,11 @@ from streams.table.halt import Fenced, FlushFailed
 from streams.table.lease import Lease, Snapshot, changelog_records
 
 
-async def commit(lease: Lease, snapshot: Snapshot, changelog: str) -> int:
-    """Write a snapshot in one transaction, awaiting every delivery; return the bytes of values.
+async def commit(lease: Lease, snapshot: Snapshot, changelog: str, deadline: float) -> int:
+    """Write a snapshot in one transaction, awaiting every delivery; return the bytes written.
+
+    A broker that is away for a while is waited for: aiokafka retries everything. After `deadline`
+    seconds it gives up, for by then the broker has aborted the transaction anyway.
 
     Raises:
         Fenced: another worker owns the partition now.
@@ -18,26 +21,33 @@ async def commit(lease: Lease, snapshot: Snapshot, changelog: str) -> int:
     """
     producer = lease.producer
     try:
-        await producer.begin_transaction()
-        size, deliveries = await _send_batches(producer, changelog, lease.number, snapshot)
-        for record in snapshot.outgoing:
-            deliveries.append(
-                await producer.send(
-                    record.topic,
-                    key=record.key,
-                    value=record.value,
-                    partition=record.partition,
-                    timestamp_ms=record.timestamp,
-                    headers=list(record.headers),
+        async with asyncio.timeout(deadline):
+            await producer.begin_transaction()
+            size, deliveries = await _send_batches(producer, changelog, lease.number, snapshot)
+            for record in snapshot.outgoing:
+                deliveries.append(
+                    await producer.send(
+                        record.topic,
+                        key=record.key,
+                        value=record.value,
+                        partition=record.partition,
+                        timestamp_ms=record.timestamp,
+                        headers=list(record.headers),
+                    )
                 )
-            )
-        for delivery in deliveries:
-            await delivery
-        await producer.commit_transaction()
+            for delivery in deliveries:
+                await delivery
+            await producer.commit_transaction()
     except (ProducerFenced, InvalidProducerEpoch) as error:
         raise Fenced(
-            f"partition {lease.number} has a new owner; this worker held on to it for too long "
-            f"(was it paused, or cut off from the broker?): {error!r}"
+            f"partition {lease.number} has a new owner, or the broker aborted our transaction "
+            "because it stayed open too long: this worker was paused, or cut off from the broker. "
+            "Nothing is lost: start it again"
+        ) from error
+    except TimeoutError as error:
+        raise FlushFailed(
+            f"the transaction of partition {lease.number} did not end within {deadline:.0f} s: is "
+            "the broker reachable? Nothing is lost: start the worker again when it is"
         ) from error
     except (KafkaError, OSError, asyncio.CancelledError, ValueError, AssertionError) as error:
         raise FlushFailed(
