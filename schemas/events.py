@@ -140,9 +140,9 @@ def decode_many(values: Sequence[bytes]) -> list[Event | InvalidEvent]:
     """Read many events at once: `decode`'s verdict for each, in order, at half its cost."""
     lines = b"\n".join(values)
     # msgspec reads lines as a stream: it would let an event span two values, or two events share
-    # one. Our objects are flat, so a "}" before a line's end closes one: if every line break has
-    # the shape below, no event spans values, and as many events as values means one each.
-    if lines.count(b"}\n{") == lines.count(b"\n") == len(values) - 1:
+    # one. Our objects are flat, so "}" before a line break ends one. If every break has this shape,
+    # each value holds whole events and at least one: as many events as values means one each.
+    if lines.count(b"}\n{") == lines.count(b"\n"):
         try:
             events = _decoder.decode_lines(lines)
         except (msgspec.MsgspecError, UnicodeDecodeError):

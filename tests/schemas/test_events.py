@@ -163,10 +163,30 @@ def test_a_chunk_is_judged_as_its_values_are(chunk: list[bytes]) -> None:
     assert verdicts(chunk) == [verdict(value) for value in chunk]
 
 
-@given(st.lists(pieced_together, min_size=2, max_size=4))
-def test_no_event_spans_two_values(chunk: list[bytes]) -> None:
-    """The same, where the values together make more sense than each alone."""
-    assert verdicts(chunk) == [verdict(value) for value in chunk]
+TICK = encode(Event("tick", AT))
+BEGIN, END = TICK[:15], TICK[15:]
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        # msgspec takes lines for a stream: in each chunk it finds as many events as values
+        [BEGIN, END + TICK],  # one event over two values, two in one of them
+        [BEGIN, END + b" " + TICK],
+        [TICK + BEGIN, END],
+        [TICK + TICK, b""],  # two events in one value, none in the other
+        [TICK + b"\n" + TICK, b""],
+        [b" ", TICK + b"\n" + TICK],
+        [TICK + b"\n" + TICK, b"", TICK],
+        [b"", TICK + b"\n" + TICK + b"\n"],
+        [TICK + b"\n" + BEGIN, END, b""],
+    ],
+)
+def test_no_event_spans_two_values_and_no_two_share_one(chunk: list[bytes]) -> None:
+    """A chunk is cut where the records are cut, not where the events are."""
+    alone = [verdict(value) for value in chunk]
+    assert not all(isinstance(found, Event) for found in alone)
+    assert verdicts(chunk) == alone
 
 
 @given(st.sampled_from(EVENTS), documents)

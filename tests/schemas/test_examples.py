@@ -92,6 +92,11 @@ def test_every_schema_has_examples_and_every_example_a_schema(verdict: str) -> N
     assert all(examples(verdict, folder) for folder in folders)
 
 
+def one_line(value: bytes) -> bytes:
+    """As most producers write it; only so is a chunk decoded in one go."""
+    return value.replace(b"\n", b" ").strip()
+
+
 def verdicts(values: list[bytes]) -> list[object]:
     """What `decode` says of each."""
     said: list[object] = []
@@ -115,7 +120,7 @@ def many(values: list[bytes]) -> list[object]:
     "chunk",
     [
         [read(example) for example in VALID_EVENTS],
-        [read(example).strip() for example in VALID_EVENTS],
+        [one_line(read(example)) for example in VALID_EVENTS],
         [read(example) for example in INVALID_EVENTS],
         ALL_EVENTS,
         [value for value in ALL_EVENTS for _ in range(2)],
@@ -131,6 +136,7 @@ def test_events_decoded_together_get_the_verdict_that_each_gets_alone(chunk: lis
 @pytest.mark.parametrize("example", [*VALID_EVENTS, *INVALID_EVENTS], ids=str)
 def test_a_neighbour_in_the_chunk_changes_no_verdict(example: Path) -> None:
     """One bad record spoils nobody's chunk, and no good one saves it."""
-    good = read(Path("valid/like/least.json"))
-    chunk = [good, read(example), good]
-    assert many(chunk) == verdicts(chunk)
+    good = one_line(read(Path("valid/like/least.json")))
+    for value in (read(example), one_line(read(example))):
+        chunk = [good, value, good]
+        assert many(chunk) == verdicts(chunk)
