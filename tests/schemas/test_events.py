@@ -170,7 +170,7 @@ BEGIN, END = TICK[:15], TICK[15:]
 @pytest.mark.parametrize(
     "chunk",
     [
-        # msgspec takes lines for a stream: in each chunk it finds as many events as values
+        # read as lines in one go, each chunk would give as many events as it has values
         [BEGIN, END + TICK],  # one event over two values, two in one of them
         [BEGIN, END + b" " + TICK],
         [TICK + BEGIN, END],

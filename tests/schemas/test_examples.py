@@ -93,7 +93,7 @@ def test_every_schema_has_examples_and_every_example_a_schema(verdict: str) -> N
 
 
 def one_line(value: bytes) -> bytes:
-    """As most producers write it; only so is a chunk decoded in one go."""
+    """As most producers write it."""
     return value.replace(b"\n", b" ").strip()
 
 
@@ -129,7 +129,7 @@ def many(values: list[bytes]) -> list[object]:
     ids=["valid", "valid, one line each", "invalid", "both", "each twice", "none"],
 )
 def test_events_decoded_together_get_the_verdict_that_each_gets_alone(chunk: list[bytes]) -> None:
-    """A chunk is a faster way to the same answer."""
+    """A chunk is another way to the same answer."""
     assert many(chunk) == verdicts(chunk)
 
 
