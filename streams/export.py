@@ -101,6 +101,18 @@ def census(
         }
 
 
+def long(documents: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The census with a row per series, as a table wants it."""
+    for document in documents:
+        for series, n in document["series"].items():
+            yield {
+                "account": document["account"],
+                "as_of": document["as_of"],
+                "series": series,
+                "value": n,
+            }
+
+
 def as_jsonl(documents: Iterable[dict[str, Any]]) -> Iterator[bytes]:
     """One JSON object per line."""
     for document in documents:

@@ -6,6 +6,7 @@ Existing topics are never changed: `check` says what differs, what that means an
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -276,3 +277,23 @@ def _topic_ids(connection: Mapping[str, Any], names: Collection[str]) -> dict[st
         described = admin.describe_topics(list(names))
     ids = {topic["name"]: topic.get("topic_id") for topic in described if not topic["error_code"]}
     return {name: str(ids[name]) if ids.get(name) else None for name in names}
+
+
+def recreate(admin: KafkaAdminClient, topic: Planned, patience: float = 30.0) -> None:
+    """Delete a topic with all that is in it, if it exists, and create it anew.
+
+    Args:
+        admin: an administrative client.
+        topic: which, and how it should be.
+        patience: seconds that the brokers may take to delete it.
+
+    Raises:
+        NotCreated: the broker refuses, or has not deleted the old one in time.
+    """
+    if topic.name in find(admin, [topic.name]):
+        admin.delete_topics([topic.name])
+    deadline = time.monotonic() + patience
+    while topic.name in find(admin, [topic.name]) or not create(admin, [topic]):
+        if time.monotonic() > deadline:
+            raise NotCreated(f"{topic.name}: the brokers have not deleted the old one yet")
+        time.sleep(0.2)

@@ -35,12 +35,13 @@ class InvalidSettings(Exception):
 
 
 class Shown(NamedTuple):
-    """One setting as `closeknit config` shows it: secrets masked."""
+    """One setting as `closeknit config` shows it: a secret is masked."""
 
     name: str
     value: Any
     origin: str
     meaning: str
+    secret: bool
 
 
 def load() -> Settings:
@@ -69,6 +70,7 @@ def show(settings: Settings) -> list[Shown]:
             _shown_value(getattr(settings, name)),
             origins.get(name, "default"),
             field.description or "",
+            name in _SECRETS,
         )
         for name, field in Settings.model_fields.items()
     ]

@@ -21,10 +21,11 @@ class Sendable(NamedTuple):
 
 
 class Malformed(NamedTuple):
-    """A line (counted from 1) that yields no event, and why."""
+    """A line (counted from 1) that yields no event, why, and in which file if a reader knows."""
 
     line: int
     reason: str
+    file: str = ""
 
 
 class Source(Protocol):

@@ -1,0 +1,62 @@
+"""The command `closeknit`: a table of its commands, each imported only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+import click
+
+_EPILOG = """\b
+Exit codes:
+  0  done
+  1  done, but look at what was said (malformed lines, topics that differ); or interrupted
+  2  the command or the settings are wrong; nothing was done
+  3  it could not be done
+"""
+
+COMMANDS: Final = {
+    "broker": ("streams.cli.broker:broker", "Run the embedded broker (for trying things out)."),
+    "config": ("streams.cli.config:config", "Print the settings and where each comes from."),
+    "dead-letters": (
+        "streams.cli.dead_letters:dead_letters",
+        "List, show and redrive records that could not be applied.",
+    ),
+    "export": ("streams.cli.export:export", "Write all relationships, or the census."),
+    "replay": ("streams.cli.replay:replay", "Send events from files to the source topics."),
+    "reset": ("streams.cli.reset:reset", "Forget the tables, to rebuild them from the topics."),
+    "topics": ("streams.cli.topics:topics", "Create, check and print the topics."),
+    "worker": ("streams.cli.worker:worker", "Run a worker: events in, metrics out."),
+}
+"""Name to where it is and what it does in one line (its docstring begins alike)."""
+
+
+class _Lazy(click.Group):
+    """Knows its commands from the table above: half of them load a Kafka client."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002  click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+@click.group(cls=_Lazy, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="closeknit", prog_name="closeknit")
+def main() -> None:
+    """Tells whether an audience is connecting or merely growing.
+
+    Settings come from CLOSEKNIT_* variables and ./closeknit.toml: see `closeknit config`.
+    """

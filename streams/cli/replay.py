@@ -1,0 +1,160 @@
+"""`closeknit replay`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+
+import click
+
+from streams import replay as engine
+from streams.cli.progress import Progress
+from streams.cli.running import Failure, existing_topics, plain_errors, read_settings, visible
+from streams.core.time import HOUR_MS, format_ms, hour_of
+from streams.settings import Settings
+from streams.sources import (
+    Csv,
+    Jetstream,
+    Jsonl,
+    Lines,
+    Malformed,
+    Sendable,
+    Source,
+    UnreadableFile,
+)
+
+_SHOWN = 20
+"""Malformed lines that are shown; the others are only counted."""
+
+
+@click.command()
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True),
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv", "jetstream"]),
+    help="Default: csv for *.csv and *.csv.gz, else jsonl.",
+)
+@click.option(
+    "--account",
+    "accounts",
+    multiple=True,
+    metavar="DID|all",
+    help="Jetstream: an account to watch, both ways; may be repeated. "
+    "all: whoever is liked, shared, answered or followed, inbound only.",
+)
+@click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), help="Events per second, at most."
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    help="So many times as fast as it happened: 1 is real time.",
+)
+@click.pass_context
+def replay(
+    ctx: click.Context,
+    *,
+    files: tuple[str, ...],
+    form: str | None,
+    accounts: tuple[str, ...],
+    rate: float | None,
+    speed: float | None,
+) -> None:
+    """Send events from files to the source topics.
+
+    FILES hold canonical events as JSON lines or CSV, or recorded Bluesky Jetstream lines; .gz is
+    unpacked, - is standard input. They are sent in their order, as fast as the broker takes them,
+    and end with a tick to every partition, so that all clocks agree.
+
+    Malformed lines are reported, counted and left out; they make the exit code 1.
+    """
+    source = _source(form, files, accounts)
+    if rate and speed:
+        raise click.UsageError("choose --rate or --speed")
+    pace = engine.at_rate(rate) if rate else engine.at_speed(speed) if speed else None
+    settings = read_settings()
+    lines = [Lines(name) for name in files]
+    started = time.monotonic()
+    with plain_errors(settings), Progress(lines) as progress:
+        reported = 0
+
+        def report(malformed: Malformed) -> None:
+            nonlocal reported
+            reported += 1
+            if reported <= _SHOWN:
+                progress.say(f"{malformed.file}:{malformed.line}: {visible(malformed.reason)}")
+            elif reported == _SHOWN + 1:
+                progress.say("More malformed lines are counted, not shown.")
+
+        try:
+            sent = asyncio.run(
+                engine.replay(
+                    _items(source, lines),
+                    settings.topics,
+                    _partitions(settings),
+                    settings.connection(),
+                    pace=pace,
+                    on_malformed=report,
+                    on_progress=progress.update,
+                )
+            )
+        except (engine.DeliveryError, UnreadableFile) as error:
+            raise Failure(f"{error} (up to {progress.sent:,} events may have been sent)") from error
+    _summarise(sent, source, time.monotonic() - started)
+    if sent.malformed:
+        ctx.exit(1)
+
+
+def _source(form: str | None, files: Sequence[str], accounts: Sequence[str]) -> Source:
+    if form is None:
+        form = "csv" if all(name.endswith((".csv", ".csv.gz")) for name in files) else "jsonl"
+    if form != "jetstream":
+        if accounts:
+            raise click.UsageError("--account goes with --format jetstream")
+        return Csv() if form == "csv" else Jsonl()
+    if not accounts:
+        raise click.UsageError("--format jetstream needs --account: a DID, or all")
+    if "all" in accounts:
+        return Jetstream(None)
+    if wrong := [account for account in accounts if not account.startswith("did:")]:
+        raise click.BadParameter(f"{wrong[0]!r} is no DID", param_hint="--account")
+    return Jetstream(accounts)
+
+
+def _items(source: Source, files: Sequence[Lines]) -> Iterator[Sendable | Malformed]:
+    for lines in files:
+        for item in source.read(lines):
+            yield item._replace(file=lines.name) if isinstance(item, Malformed) else item
+
+
+def _partitions(settings: Settings) -> int:
+    """How many partitions the source topics have: as many as the settings say, or else."""
+    found = existing_topics(settings, list(settings.topics.values()))
+    if wrong := {n for topic in found.values() if (n := topic.partitions) != settings.partitions}:
+        raise Failure(
+            f"a source topic has {min(wrong)} partitions, the settings say {settings.partitions}: "
+            "run `closeknit topics check`"
+        )
+    return settings.partitions
+
+
+def _summarise(sent: engine.Sent, source: Source, seconds: float) -> None:
+    total = sent.kinds.total()
+    by_kind = ", ".join(f"{kind} {n:,}" for kind, n in sent.kinds.most_common())
+    click.echo(
+        f"Sent {total:,} events in {seconds:.1f} s ({total / seconds:,.0f}/s)"
+        + (f": {by_kind}" if by_kind else "")
+    )
+    if sent.last_ms is not None:
+        click.echo(f"Ticks sent: now is {format_ms(hour_of(sent.last_ms) * HOUR_MS)}")
+    for why, n in sorted(source.left_out.items()):
+        click.echo(f"{n:,} {why}")
+    if sent.malformed:
+        click.echo(f"{sent.malformed:,} malformed lines were left out", err=True)

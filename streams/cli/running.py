@@ -1,0 +1,97 @@
+"""What every command does around its work: settings, quiet clients, errors in one sentence."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+import aiokafka.errors
+import click
+import kafka.errors
+
+from streams.brokers import BrokerUnavailableError
+from streams.committed import ReadingStuck
+from streams.core.packing import CorruptValue
+from streams.core.partition_record import UnknownFormat
+from streams.settings import InvalidSettings, Settings, load
+from streams.topics import Found, NotCreated, Planned, administration, find, plan
+
+_EXPECTED = (BrokerUnavailableError, CorruptValue, NotCreated, ReadingStuck, UnknownFormat)
+_UNREACHABLE = (
+    aiokafka.errors.KafkaConnectionError,
+    kafka.errors.KafkaConnectionError,
+    kafka.errors.KafkaTimeoutError,
+)
+
+
+class Failure(click.ClickException):
+    """It could not be done."""
+
+    exit_code = 3
+
+
+class WrongSettings(click.ClickException):
+    """The settings cannot be used: every problem on a line of its own."""
+
+    exit_code = 2
+
+    def format_message(self) -> str:
+        """Return the problems under a heading."""
+        lines = self.message.splitlines()
+        return "the settings cannot be used:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def read_settings() -> Settings:
+    """Load the settings, or end the command with everything that is wrong with them."""
+    try:
+        return load()
+    except InvalidSettings as invalid:
+        raise WrongSettings(str(invalid)) from None
+
+
+@contextmanager
+def plain_errors(settings: Settings) -> Iterator[None]:
+    """Let what may well happen end the command with a sentence instead of a traceback."""
+    for client in ("aiokafka", "kafka"):
+        logging.getLogger(client).setLevel(logging.CRITICAL)
+    try:
+        yield
+    except _EXPECTED as error:
+        raise Failure(str(error)) from error
+    except _UNREACHABLE as error:
+        raise Failure(
+            f"no Kafka broker answers at {settings.broker}: is it running, and is CLOSEKNIT_BROKER "
+            f"right? ({type(error).__name__})"
+        ) from error
+    except (aiokafka.errors.KafkaError, kafka.errors.KafkaError) as error:
+        # kafka-python quotes the whole request and response after the name.
+        reason = str(error).partition(" Request '")[0]
+        raise Failure(f"Kafka at {settings.broker} refused: {reason}") from error
+
+
+def planned_topics(settings: Settings) -> list[Planned]:
+    """All topics as the settings want them."""
+    return plan(
+        settings.topics.values(),
+        settings.changelog,
+        settings.dead_letters,
+        settings.partitions,
+        settings.replication_factor,
+    )
+
+
+def existing_topics(settings: Settings, names: Collection[str]) -> dict[str, Found]:
+    """Find the topics, or end the command when one is missing. Never creates any."""
+    with administration(settings.connection()) as admin:
+        found = find(admin, names)
+    if missing := [name for name in names if name not in found]:
+        raise Failure(
+            f"no topic {', '.join(missing)} at {settings.broker}: run `closeknit topics create`"
+        )
+    return found
+
+
+def visible(text: str) -> str:
+    """Return a stranger's text with what could steer a terminal spelt out."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -1,0 +1,85 @@
+"""`closeknit topics create|check|print`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+import click
+import orjson
+
+from streams import topics as kafka_topics
+from streams.cli.running import plain_errors, planned_topics, read_settings
+from streams.topics import Finding, Planned, administration, find
+
+
+@click.group()
+def topics() -> None:
+    """Create, check and print the topics."""
+
+
+@topics.command()
+@click.pass_context
+def create(ctx: click.Context) -> None:
+    """Create the topics that do not exist; leave the others as they are, and check them."""
+    settings = read_settings()
+    wanted = planned_topics(settings)
+    with plain_errors(settings), administration(settings.connection()) as admin:
+        created = kafka_topics.create(admin, wanted)
+        found = find(admin, [topic.name for topic in wanted])
+    for topic in wanted:
+        did = "created" if topic.name in created else "was there"
+        click.echo(f"{did:9} {topic.name}: {found[topic.name].partitions} partitions")
+    _report(ctx, kafka_topics.check(wanted, found))
+
+
+@topics.command()
+@click.pass_context
+def check(ctx: click.Context) -> None:
+    """Compare the topics with what is needed; exit 1 when something would go wrong."""
+    settings = read_settings()
+    wanted = planned_topics(settings)
+    with plain_errors(settings), administration(settings.connection()) as admin:
+        found = find(admin, [topic.name for topic in wanted])
+    findings = kafka_topics.check(wanted, found)
+    if not findings:
+        click.echo(f"All {len(wanted)} topics at {settings.broker} are as they should be.")
+    _report(ctx, findings)
+
+
+@topics.command("print")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "shell"]),
+    default="text",
+    help="shell: kafka-topics.sh commands, for whoever may create topics.",
+)
+def print_topics(form: str) -> None:
+    """Print the topics that are needed, without asking any broker."""
+    settings = read_settings()
+    for topic in planned_topics(settings):
+        match form:
+            case "json":
+                click.echo(orjson.dumps(topic._asdict()))
+            case "shell":
+                click.echo(_command(topic, settings.broker))
+            case _:
+                config = " ".join(f"{key}={value}" for key, value in topic.config.items())
+                size = f"{topic.partitions} partitions, replication {topic.replication}"
+                click.echo(f"{topic.name}: {size}, {config}")
+
+
+def _command(topic: Planned, broker: str) -> str:
+    words = ["kafka-topics.sh", "--bootstrap-server", broker, "--create", "--topic", topic.name]
+    words += ["--partitions", str(topic.partitions), "--replication-factor", str(topic.replication)]
+    for key, value in topic.config.items():
+        words += ["--config", f"{key}={value}"]
+    return shlex.join(words)
+
+
+def _report(ctx: click.Context, findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        click.echo(finding)
+    if any(finding.grave for finding in findings):
+        ctx.exit(1)

@@ -1,0 +1,46 @@
+"""`closeknit worker`."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+from streams.app import run_worker
+from streams.cli.running import (
+    Failure,
+    existing_topics,
+    plain_errors,
+    planned_topics,
+    read_settings,
+)
+from streams.topics import check
+
+
+@click.command()
+@click.option(
+    "--until-caught-up",
+    is_flag=True,
+    help="Apply what the topics hold now, write it down, and exit.",
+)
+@click.pass_context
+def worker(ctx: click.Context, *, until_caught_up: bool) -> None:
+    """Run a worker: events in, metrics out.
+
+    Several workers with the same CLOSEKNIT_APP share the partitions. SIGTERM or Ctrl-C ends one
+    in good order; being killed does no harm.
+    """
+    settings = read_settings()
+    wanted = planned_topics(settings)
+    with plain_errors(settings):
+        found = existing_topics(settings, [topic.name for topic in wanted])
+    if grave := [finding for finding in check(wanted, found) if finding.grave]:
+        raise Failure("\n".join(["the topics are not fit:", *map(str, grave)]))
+    logging.basicConfig(
+        level=settings.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,
+    )
+    for client in ("aiokafka", "kafka"):
+        logging.getLogger(client).setLevel(logging.WARNING)
+    ctx.exit(run_worker(settings, until_caught_up=until_caught_up))

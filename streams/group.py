@@ -1,0 +1,29 @@
+"""The consumer group of the workers: who is in it, and forgetting where it stood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kafka import KafkaAdminClient
+
+
+class NotForgotten(Exception):
+    """The broker did not delete the group; the message says why."""
+
+
+def live_members(admin: KafkaAdminClient, group: str) -> list[str]:
+    """Who is in the group now: client id and host of each member."""
+    members = admin.describe_groups([group])[group]["members"]
+    return [f"{member['client_id']} at {member['client_host']}" for member in members]
+
+
+def forget(admin: KafkaAdminClient, group: str) -> None:
+    """Delete the group and its offsets; fine if there is none.
+
+    Raises:
+        NotForgotten: a member joined meanwhile, or we may not.
+    """
+    answer = admin.delete_groups([group])[group]
+    if answer not in {"OK", "GroupIdNotFoundError"}:
+        raise NotForgotten(f"the consumer group {group} was not deleted: {answer}")
