@@ -22,6 +22,7 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
 from operator import add
 from platform import python_version
+from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -46,6 +47,9 @@ from streams.metrics.names import METRICS
 from streams.metrics.view import PartitionView, View
 
 log = logging.getLogger(__name__)
+
+TRIES: Final = 20
+"""Times that an account's counts are read before they are called corrupt; see `_read`."""
 
 Samples = Iterable[tuple[tuple[str, ...], float]]
 """Label values, in the order of the metric's labels, and the value."""
@@ -148,13 +152,7 @@ class Page:
         }
         for partition in ready:
             for account in held[partition.number]:
-                counts = partition.census.read(account, partition.clock)
-                if len(counts) != len(SERIES) or min(counts) < 0:
-                    raise ValueError(
-                        f"the census of account {account!r} in partition {partition.number} at "
-                        f"hour {partition.clock} contradicts itself: {list(counts)}. Restart the "
-                        "worker, which rebuilds it from the changelog, and report this as a bug"
-                    )
+                counts = _read(partition, account)
                 label = self._accounts.label(account)
                 row = rows.get(label)
                 rows[label] = counts if row is None else list(map(add, row, counts))
@@ -222,6 +220,25 @@ class Page:
             "closeknit_build_info",
             [((_version("closeknit"), python_version(), _version("faust-streaming")), 1)],
         )
+
+
+def _read(partition: PartitionView, account: str) -> Sequence[int]:
+    """One account's counts in one partition.
+
+    The stream, in its thread, may be half-way through moving a relationship from its old places to
+    its new ones. Seen then, it is counted once too often or too seldom until the next scrape; a
+    difference of two counts may even fall below zero, but not for longer than that move takes.
+    """
+    for _ in range(TRIES):
+        counts = partition.census.read(account, partition.clock)
+        if len(counts) == len(SERIES) and min(counts) >= 0:
+            return counts
+        time.sleep(0.001)
+    raise ValueError(
+        f"the census of account {account!r} in partition {partition.number} at hour "
+        f"{partition.clock} contradicts itself: {list(counts)}. Restart the worker, which rebuilds "
+        "it from the changelog, and report this as a bug"
+    )
 
 
 def _census_text(rows: Rows) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import Reason
@@ -179,6 +179,7 @@ def test_an_account_that_calls_itself_other_breaks_nothing():
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
+@settings(deadline=None)  # a page asks the operating system about the process
 @given(TEXT, TEXT, TEXT)
 def test_any_text_in_a_label_is_read_back_as_it_was(account, name, group):
     """Quotes, backslashes and line feeds are escaped, in the census and beside it."""
@@ -250,6 +251,15 @@ def test_a_broken_census_is_left_out_whole_and_loudly(answer, caplog):
     (record,) = caplog.records
     assert "'census'" in record.getMessage()
     assert record.exc_info
+
+
+def test_a_count_caught_in_the_middle_of_a_move_is_read_again(caplog):
+    """The stream goes on while we read; what it has half done is no corruption."""
+    answers = iter([[-1] * len(SERIES), [-1] * len(SERIES), [2] * len(SERIES)])
+    found = samples(page(partition(census=Broken(lambda: next(answers))))())
+    assert census_of(found, "b") == [2] * len(SERIES)
+    assert value(found, "closeknit_scrape_success", part="census") == 1
+    assert not caplog.records
 
 
 def test_a_whole_page_says_so():
