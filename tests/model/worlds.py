@@ -44,7 +44,10 @@ BURSTS = (1,) * 20 + (3, 63, 66)
 
 
 class Move(NamedTuple):
-    """Somebody does something `ago` hours before now, `step` hours after the last move."""
+    """Somebody does something `ago` hours before now, `step` hours after the last move.
+
+    In both directions, it happens in the same millisecond.
+    """
 
     kind: str
     op: str
@@ -68,7 +71,7 @@ def _choices(pace: Hours, crowd: tuple[int, ...], bursty: bool) -> dict[str, tup
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "kind": ("like", "reply", "reply", "share", "follow", "follow", "tick"),
     "op": ("add", "add", "remove"),
-    "direction": ("inbound", "inbound", "outbound"),
+    "direction": ("inbound", "inbound", "outbound", "both"),
     "account": (0, 0, 1),
     "id": (*range(4), *range(40)),
     "ago": (0,) * 25 + tuple(range(24, 672, 24)) + EDGES,
@@ -112,11 +115,12 @@ def tell(story: Iterable[Move]) -> Iterator[Event]:
             yield {"kind": "tick", "at": at}
             continue
         ids = 2 if move.kind == "follow" else 40  # so few that follows end now and then
-        for i in range(move.burst):
+        directions = ("inbound", "outbound") if move.direction == "both" else (move.direction,)
+        for direction, i in product(directions, range(move.burst)):
             yield {
                 "kind": move.kind,
                 "op": move.op,
-                "direction": move.direction,
+                "direction": direction,
                 "id": str(move.id % ids + i),
                 "account": f"brand-{move.account}",
                 "member": f"fan-{move.member}",
