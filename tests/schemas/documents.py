@@ -2,21 +2,21 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 import schemas
-from schemas.events import InvalidEvent, Reason, check_id, check_identity, decode
+from schemas.events import InvalidEvent, Kind, Reason, check_id, check_identity, decode
 from streams.core.time import parse_at
 
 FOLDER = Path(schemas.__file__).parent
 EXAMPLES = FOLDER / "examples"
 
 SCHEMAS = {path.name: orjson.loads(path.read_bytes()) for path in FOLDER.glob("*.schema.json")}
-EVENTS = ("like", "reply", "follow", "share", "tick")
+EVENTS: tuple[str, ...] = get_args(Kind)
 OURS = ("relationship", "census", "dead-letter")
 """Documents that we write ourselves; strangers write the events."""
 

@@ -114,7 +114,7 @@ def test_what_strangers_write_may_have_fields_that_we_do_not_know(name: str) -> 
 def test_the_schemas_know_the_words_that_the_code_knows() -> None:
     """One vocabulary, twice written down."""
     event = SCHEMAS["event.schema.json"]
-    assert tuple(event["properties"]["kind"]["enum"]) == get_args(events.Kind) == EVENTS
+    assert tuple(event["properties"]["kind"]["enum"]) == EVENTS
     assert tuple(event["properties"]["op"]["enum"]) == get_args(events.Op)
     assert tuple(event["properties"]["direction"]["enum"]) == get_args(events.Direction)
     assert set(event["properties"]) == set(events.Event.__struct_fields__)
