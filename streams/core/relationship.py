@@ -1,0 +1,410 @@
+"""The law: what a relationship remembers of what happened, and what follows from it.
+
+Everything that changes a relationship, and every rule that says what it is, lives in this file.
+
+A relationship remembers its latest interactions in order of arrival, up to 64 per kind and
+direction (the log), a summary of older ones (totals, last and first times, counts by hour of the
+last 56 days, decayed strength), and its open follows. All else is derived: counts, days, stage,
+strength, and the hours at which the census files it (`filing`). So a removal leaves no trace, and
+what is rebuilt after a crash is what was there before.
+
+The state is the packed value (`packing`). `change` applies one event to it. The common event, an
+interaction that is new, works on the bytes; the others take the value apart, change a
+`Relationship`, and pack it again. Both ways give the same bytes.
+
+Times are ms since 1970, the clock is an hour since 1970; -1 is never.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import cache
+from math import fsum
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from streams.core import cells as hourly
+from streams.core.kinds import (
+    FOLLOW_IN,
+    INTERACTIONS,
+    REPLY_IN,
+    REPLY_OUT,
+    SHARE_OUT,
+    SIDES,
+)
+from streams.core.packing import (
+    ENTRY,
+    ID,
+    Parts,
+    Summary,
+    codes,
+    entry,
+    find,
+    first_value,
+    hash_of,
+    log_start,
+    pack,
+    stamps,
+    unpack,
+)
+from streams.core.time import DAY_MS, DEPTH, HORIZON, HOUR_MS, day_of, hour_of, last_hour
+
+KEPT = 64
+"""Interactions that the log keeps per kind and direction; open follow ids per direction."""
+
+
+class Stage(StrEnum):
+    """Where a relationship stands: the first of these whose rule holds."""
+
+    CONNECTION = "connection"
+    CONVERSATION = "conversation"
+    FAN = "fan"
+    LAPSED = "lapsed"
+    PASSIVE = "passive"
+    NONE = "none"
+
+
+class Strength(NamedTuple):
+    """How much an interaction weighs, and how fast that fades. Stored values depend on it."""
+
+    like: float = 1.0
+    share: float = 2.0
+    reply: float = 4.0
+    half_life_days: float = 14.0
+
+
+class Change(Struct, frozen=True, gc=False):
+    """What one event did: the new value, and the count by hour that it moved."""
+
+    value: bytes
+    thing: int  # an interaction's code, `cells.STARTED` or `cells.ENDED`
+    hour: int
+    step: int  # +1, -1, or 0: no count moved
+
+
+class Recency:
+    """When a relationship was last alive: what stage, awaiting and the census are derived from.
+
+    Attributes:
+        inbound: last inbound interaction, ms.
+        reply_in: last inbound reply, ms.
+        reply_out: last outbound reply, ms.
+        active_days: UTC days with an inbound interaction.
+        reply_days: UTC days with a reply in either direction.
+    """
+
+    __slots__ = ("active_days", "inbound", "reply_days", "reply_in", "reply_out")
+
+    def __init__(self, summary: Summary | None, cells: bytes) -> None:
+        self.inbound = self.reply_in = self.reply_out = -1
+        self.active_days: set[int] = set()
+        self.reply_days: set[int] = set()
+        if summary is not None:
+            self.inbound = max(summary.last[code] for code in SIDES[0])
+            self.reply_in = summary.last[REPLY_IN]
+            self.reply_out = summary.last[REPLY_OUT]
+        for hour, thing, _ in hourly.each(cells):
+            if thing <= REPLY_IN:
+                self.active_days.add(hour // 24)
+            if thing in {REPLY_IN, REPLY_OUT}:
+                self.reply_days.add(hour // 24)
+
+    def see(self, logged: Sequence[int]) -> None:
+        """Take in entries of a log, as `packing.stamps` gives them."""
+        for stamp in logged:
+            code = stamp & 7
+            if code <= REPLY_IN:
+                at = stamp >> 3
+                self.active_days.add(at // DAY_MS)
+                self.inbound = max(self.inbound, at)
+                if code == REPLY_IN:
+                    self.reply_days.add(at // DAY_MS)
+                    self.reply_in = max(self.reply_in, at)
+            elif code == REPLY_OUT:
+                at = stamp >> 3
+                self.reply_days.add(at // DAY_MS)
+                self.reply_out = max(self.reply_out, at)
+
+
+def change(
+    value: bytes | None,
+    code: int,
+    add: bool,
+    id: str,
+    at: int,
+    seeded: bool,
+    clock: int,
+    strength: Strength,
+) -> Change | None:
+    """Apply one event to a packed value (None: no relationship yet).
+
+    Returns None if it changes nothing: an `add` of what is already there (a duplicate), a removal
+    of what is not (unresolved).
+
+    Raises:
+        CorruptValue: the value is not one that we wrote.
+    """
+    id_hash = hash_of(code, id)
+    if add and code <= SHARE_OUT:
+        if value is None:
+            return Change(first_value(id_hash, code, at), code, at // HOUR_MS, 1)
+        start = log_start(value)
+        if find(value, id_hash, start) >= 0:
+            return None
+        # A log with too few bytes for 64 entries needs no counting.
+        if len(value) - start < KEPT * ENTRY or codes(value, start).count(code) < KEPT:
+            return Change(value + entry(id_hash, code, at), code, at // HOUR_MS, 1)
+    elif value is None and not add:
+        return None
+    relationship = Relationship() if value is None else Relationship.unpack(value)
+    if code <= SHARE_OUT:
+        moved = (
+            relationship.add(id_hash, code, at, clock, strength)
+            if add
+            else relationship.remove(id_hash)
+        )
+    else:
+        moved = (
+            relationship.follow(id_hash, code, at, seeded)
+            if add
+            else relationship.unfollow(id_hash, code, at, clock)
+        )
+    return None if moved is None else Change(relationship.pack(), *moved)
+
+
+Moved = tuple[int, int, int] | None
+"""Thing, hour and step of the count that moved (`Change`); None: nothing has changed."""
+
+
+class Relationship:
+    """One relationship, decoded: for what is rare, for export and for people."""
+
+    __slots__ = ("cells", "followed_at", "log", "open_in", "open_out", "summary")
+
+    def __init__(self, parts: Parts | None = None) -> None:
+        (
+            self.followed_at,  # ms; None when not following, or since an unknown day (seeded)
+            self.open_in,  # hashes of open follow ids, oldest first
+            self.open_out,
+            self.summary,
+            self.cells,
+            self.log,
+        ) = parts or Parts()
+
+    @classmethod
+    def unpack(cls, value: bytes) -> "Relationship":
+        """Decode a packed value.
+
+        Raises:
+            CorruptValue: it is not one that we wrote, or a newer version wrote it.
+        """
+        return cls(unpack(value))
+
+    def pack(self) -> bytes:
+        """Encode it; `unpack` gives it back."""
+        return pack(
+            Parts(self.followed_at, self.open_in, self.open_out, self.summary, self.cells, self.log)
+        )
+
+    # What changes it.
+
+    def add(self, id_hash: bytes, code: int, at: int, clock: int, strength: Strength) -> Moved:
+        """Append an interaction; the oldest arrived of its kind and direction makes room."""
+        if find(self.log, id_hash, 0) >= 0:
+            return None
+        self.log += entry(id_hash, code, at)
+        if codes(self.log, 0).count(code) > KEPT:
+            self._evict(code, clock, strength)
+        return code, hour_of(at), 1
+
+    def remove(self, id_hash: bytes) -> Moved:
+        """Take an interaction out as if it had never been."""
+        place = find(self.log, id_hash, 0)
+        if place < 0:
+            return None
+        at, code = self._take_out(place)
+        return code, hour_of(at), -1
+
+    def follow(self, id_hash: bytes, code: int, at: int, seeded: bool) -> Moved:
+        """Open a follow id; the first one starts the follow, unless it is older than we know."""
+        ids = self.open_in if code == FOLLOW_IN else self.open_out
+        if find(ids, id_hash, 0, ID) >= 0:
+            return None
+        opened = (ids + id_hash)[-KEPT * ID :]
+        if code != FOLLOW_IN:
+            self.open_out = opened
+            return hourly.STARTED, 0, 0
+        self.open_in = opened
+        if ids or seeded:
+            return hourly.STARTED, 0, 0
+        self.followed_at = at
+        return hourly.STARTED, hour_of(at), 1
+
+    def unfollow(self, id_hash: bytes, code: int, at: int, clock: int) -> Moved:
+        """Close a follow id; the last one ends the follow."""
+        ids = self.open_in if code == FOLLOW_IN else self.open_out
+        place = find(ids, id_hash, 0, ID)
+        if place < 0:
+            return None
+        still_open = ids[:place] + ids[place + ID :]
+        if code != FOLLOW_IN:
+            self.open_out = still_open
+            return hourly.ENDED, 0, 0
+        self.open_in = still_open
+        if still_open:
+            return hourly.ENDED, 0, 0
+        floor = clock - DEPTH
+        if self.followed_at is not None:  # the start of an open follow needs no cell: it is known
+            self.cells = hourly.count(self.cells, hour_of(self.followed_at), hourly.STARTED, floor)
+            self.followed_at = None
+        self.cells = hourly.count(self.cells, hour_of(at), hourly.ENDED, floor)
+        return hourly.ENDED, hour_of(at), 1
+
+    def _evict(self, code: int, clock: int, strength: Strength) -> None:
+        at, _ = self._take_out(codes(self.log, 0).index(code) * ENTRY)
+        self.summary = _absorb(self.summary or Summary(), code, at, strength)
+        self.cells = hourly.count(self.cells, hour_of(at), code, clock - DEPTH)
+
+    def _take_out(self, place: int) -> tuple[int, int]:
+        stamp = stamps(self.log[place : place + ENTRY], 0)[0]
+        self.log = self.log[:place] + self.log[place + ENTRY :]
+        return stamp >> 3, stamp & 7
+
+    # What it is.
+
+    @property
+    def following(self) -> bool:
+        """Does the member follow the account?"""
+        return bool(self.open_in)
+
+    @property
+    def first_inbound_at(self) -> int | None:
+        """The first like, reply or share of the member, ms."""
+        return self._first(0)
+
+    @property
+    def last_inbound_at(self) -> int | None:
+        """The last like, reply or share of the member, ms."""
+        return self._last(0)
+
+    @property
+    def first_outbound_at(self) -> int | None:
+        """The first like, reply or share of the account, ms."""
+        return self._first(1)
+
+    @property
+    def last_outbound_at(self) -> int | None:
+        """The last like, reply or share of the account, ms."""
+        return self._last(1)
+
+    def recency(self) -> Recency:
+        """When it was last alive."""
+        recency = Recency(self.summary, self.cells)
+        recency.see(stamps(self.log, 0))
+        return recency
+
+    def stage(self, clock: int) -> Stage:
+        """Where it stands at this clock: the first rule that holds."""
+        seen = self.recency()
+        if _current(seen.reply_in, clock):
+            days = sum(last_hour(day) > clock - HORIZON for day in seen.reply_days)
+            both = _current(seen.reply_out, clock)
+            return Stage.CONNECTION if both and days >= 2 else Stage.CONVERSATION
+        if _current(seen.inbound, clock):
+            return Stage.FAN
+        if seen.inbound >= 0:
+            return Stage.LAPSED
+        return Stage.PASSIVE if self.following else Stage.NONE
+
+    def active_days(self, clock: int) -> int:
+        """UTC days of the horizon with an inbound interaction; a day lasts to its last hour."""
+        return sum(last_hour(day) > clock - HORIZON for day in self.recency().active_days)
+
+    def awaiting(self, clock: int) -> bool:
+        """Is the last inbound reply in the horizon, and later than our last outbound one?"""
+        seen = self.recency()
+        return _current(seen.reply_in, clock) and seen.reply_in > seen.reply_out
+
+    def strength(self, clock: int, strength: Strength) -> float:
+        """Sum of weight · 2^(-age / half-life), age in UTC days; 0 when nothing remains.
+
+        What is evicted was decayed forward to the summary's own day (Cormode, Shkapenyuk,
+        Srivastava and Xu, "Forward Decay", ICDE 2009) and only has to age from there.
+        """
+        weight = _weights(strength)
+        today = clock // 24
+        parts = [
+            weight[stamp & 7] * _decay(today - day_of(stamp >> 3), strength)
+            for stamp in stamps(self.log, 0)
+        ]
+        if self.summary is not None:
+            parts.append(self.summary.strength * _decay(today - self.summary.day, strength))
+        return fsum(parts)  # the same whatever the order of arrival
+
+    def counts(self, clock: int) -> dict[str, dict[str, dict[str, int]]]:
+        """Interactions by direction and kind: of 1, 7 and 28 UTC days up to today, and in total."""
+        days_and_totals = {
+            direction: {kind: {"1": 0, "7": 0, "28": 0, "total": 0} for kind in _KINDS}
+            for direction in ("inbound", "outbound")
+        }
+        by_code = [days_and_totals[direction][kind] for kind, direction in INTERACTIONS]
+        today = clock // 24
+
+        def count(code: int, day: int, n: int) -> None:
+            for days in (1, 7, 28):
+                if today - days < day <= today:
+                    by_code[code][str(days)] += n
+
+        for stamp in stamps(self.log, 0):
+            count(stamp & 7, day_of(stamp >> 3), 1)
+            by_code[stamp & 7]["total"] += 1
+        for hour, thing, n in hourly.each(self.cells):
+            if thing <= SHARE_OUT:
+                count(thing, hour // 24, n)
+        if self.summary is not None:
+            for code, n in enumerate(self.summary.totals):
+                by_code[code]["total"] += n
+        return days_and_totals
+
+    def _first(self, side: int) -> int | None:
+        times = self._logged(side)
+        if self.summary is not None and self.summary.first[side] >= 0:
+            times.append(self.summary.first[side])
+        return min(times, default=None)
+
+    def _last(self, side: int) -> int | None:
+        times = self._logged(side)
+        if self.summary is not None:
+            times += [at for code in SIDES[side] if (at := self.summary.last[code]) >= 0]
+        return max(times, default=None)
+
+    def _logged(self, side: int) -> list[int]:
+        return [stamp >> 3 for stamp in stamps(self.log, 0) if stamp & 7 in SIDES[side]]
+
+
+_KINDS = ("like", "share", "reply")
+
+
+def _current(at: int, clock: int) -> bool:
+    return at >= 0 and hour_of(at) > clock - HORIZON
+
+
+def _absorb(summary: Summary, code: int, at: int, strength: Strength) -> Summary:
+    totals, last, first = list(summary.totals), list(summary.last), list(summary.first)
+    totals[code] += 1
+    last[code] = max(last[code], at)
+    side = 0 if code in SIDES[0] else 1
+    first[side] = at if first[side] < 0 else min(first[side], at)
+    day = max(summary.day, day_of(at))
+    decayed = summary.strength * _decay(day - summary.day, strength)
+    decayed += _weights(strength)[code] * _decay(day - day_of(at), strength)
+    return Summary(tuple(totals), tuple(last), tuple(first), decayed, day)
+
+
+def _decay(days: int, strength: Strength) -> float:
+    return float(2.0 ** (-days / strength.half_life_days))
+
+
+@cache
+def _weights(strength: Strength) -> tuple[float, ...]:
+    return tuple(float(getattr(strength, kind)) for kind, _ in INTERACTIONS)
