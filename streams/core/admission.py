@@ -1,0 +1,185 @@
+"""Admission: what is to be done with one record, decided purely and carried out elsewhere.
+
+A record is refused (a dead letter), passed by (it moves the clock and nothing else: a tick, an
+ignored member, a record for another partition) or admitted. Nothing that a stranger can send
+raises.
+"""
+
+from collections.abc import Container, Sequence
+from enum import StrEnum
+from typing import Literal, NamedTuple, Protocol
+
+from msgspec import Struct
+
+from schemas.events import (
+    TOPIC_OF,
+    Event,
+    InvalidEvent,
+    Reason,
+    check_id,
+    check_identity,
+    decode_many,
+)
+from streams.core.placement import partition_of, relationship_key
+from streams.core.relationship import Strength
+from streams.core.time import format_ms, parse_at
+
+REROUTED_FROM = "closeknit-rerouted-from"
+"""Header of a record that was re-sent to its right partition: `topic/partition/offset` it had."""
+
+
+class Outcome(StrEnum):
+    """What became of a record; of several that fit, `invalid` counts first and `applied` last."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"  # an add of what is already there
+    UNRESOLVED = "unresolved"  # a removal of what is not there
+    LATE = "late"  # applied, but too old for any window
+    REPLAYED = "replayed"  # read again after it was applied: counted by the caller
+    REROUTED = "rerouted"  # in the wrong partition, to be re-sent
+    IGNORED = "ignored"
+    TICK = "tick"
+    INVALID = "invalid"  # a dead letter
+
+
+class Record(Protocol):
+    """What is read of a Kafka record; its key is not."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The event, or nothing."""
+
+    @property
+    def timestamp(self) -> int:
+        """When it was written, ms; -1: it does not say."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Names and values."""
+
+
+class Rules(NamedTuple):
+    """The settings that admission and the values depend on.
+
+    Attributes:
+        partitions: how many partitions each topic has.
+        strength: weights and half-life.
+        clock: whether events move the clock, or the wall clock does.
+        max_value_bytes: larger values are refused.
+        max_ahead_ms: with `clock="wall"`, how far an event may lie ahead of now.
+        ignored_members: members whose events are dropped.
+    """
+
+    partitions: int
+    strength: Strength = Strength()
+    clock: Literal["event", "wall"] = "event"
+    max_value_bytes: int = 65_536
+    max_ahead_ms: int = 3_600_000
+    ignored_members: frozenset[str] = frozenset()
+
+
+class Refused(NamedTuple):
+    """A record that is to become a dead letter."""
+
+    record: Record
+    reason: Reason
+    detail: str
+
+
+class Misplaced(NamedTuple):
+    """A record that is to be re-sent to this partition under this key, with its origin."""
+
+    record: Record
+    partition: int
+    key: bytes
+
+
+class PassedBy(NamedTuple):
+    """A valid record that changes no relationship here."""
+
+    at: int  # ms
+    outcome: Outcome  # TICK, IGNORED or REROUTED
+    misplaced: Misplaced | None = None
+
+
+class Admitted(Struct, frozen=True, gc=False):
+    """An event to apply to the relationship with this key."""
+
+    event: Event
+    at: int  # ms
+    key: bytes
+
+
+def decode_records(records: Sequence[Record], max_bytes: int) -> list[Event | InvalidEvent]:
+    """Decode the values of many records, without looking into those that are too large."""
+    values = [record.value or b"" for record in records]
+    events = decode_many([value if len(value) <= max_bytes else b"" for value in values])
+    return [
+        event if len(value) <= max_bytes else _too_large(len(value), max_bytes)
+        for event, value in zip(events, values, strict=True)
+    ]
+
+
+def admit(
+    event: Event | InvalidEvent,
+    record: Record,
+    kind: str,
+    number: int,
+    rules: Rules,
+    known: Container[bytes],
+    now_ms: int,
+) -> Admitted | PassedBy | Refused:
+    """Decide what is to be done with one record.
+
+    Args:
+        event: what the record's value was decoded to.
+        record: the record.
+        kind: the kind of event that its topic carries.
+        number: the partition number in which it was read.
+        rules: the settings.
+        known: the keys of the relationships here. What one of them was admitted with need not be
+            checked again: ids and placement.
+        now_ms: the wall clock.
+    """
+    if isinstance(event, InvalidEvent):
+        return Refused(record, event.reason, event.detail)
+    is_tick = event.kind == "tick"
+    if event.kind != kind and not is_tick:
+        detail = f'kind is "{event.kind}"; the topic is that of {TOPIC_OF[kind]}'
+        return Refused(record, Reason.KIND_MISMATCH, detail)
+    try:
+        at = parse_at(event.at)
+    except ValueError as error:
+        return Refused(record, Reason.INVALID_TIME, f"at is {error}")
+    if rules.clock == "wall" and at > (latest := _latest(record, rules, now_ms)):
+        detail = f"at is {format_ms(at)}; {format_ms(latest)} is the latest allowed"
+        return Refused(record, Reason.IN_FUTURE, detail)
+    if is_tick:
+        return PassedBy(at, Outcome.TICK)
+    if fault := check_id(event.id):
+        return Refused(record, *fault)
+    key = relationship_key(event.account, event.member)
+    is_new = key not in known
+    if is_new and (fault := check_identity(event.account, event.member)):
+        return Refused(record, *fault)
+    if event.member in rules.ignored_members:
+        return PassedBy(at, Outcome.IGNORED)
+    if is_new and (home := partition_of(key, rules.partitions)) != number:
+        for name, origin in record.headers:
+            if name == REROUTED_FROM:
+                detail = (
+                    f"belongs in partition {home} of {rules.partitions}, and was already re-sent "
+                    f"once, from {origin.decode(errors='replace')}"
+                )
+                return Refused(record, Reason.MISPLACED, detail)
+        return PassedBy(at, Outcome.REROUTED, Misplaced(record, home, key))
+    return Admitted(event, at, key)
+
+
+def _latest(record: Record, rules: Rules, now_ms: int) -> int:
+    written = record.timestamp if record.timestamp >= 0 else now_ms
+    return min(written, now_ms) + rules.max_ahead_ms
+
+
+def _too_large(size: int, limit: int) -> InvalidEvent:
+    return InvalidEvent(Reason.TOO_LARGE, f"the value has {size} bytes; {limit} are allowed")
