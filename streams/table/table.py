@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from faust.types import TP
 
 from schemas.events import TOPIC_OF
+from streams.brokers.compatibility import accommodate
 from streams.core.admission import REROUTED_FROM
 from streams.core.dead_letter import dead_letter_headers
 from streams.core.packing import CorruptValue
@@ -209,11 +210,13 @@ class RelationshipsTable:
 
     def _dead_letter(self, lease: Lease, topic: str, refused: Refused) -> Outgoing:
         record: Any = refused.record
+        # aiokafka sends no record that has neither key nor value, though Kafka may hold one.
+        value = b"" if record.key is None and record.value is None else record.value
         return Outgoing(
             topic=self._settings.dead_letters,
             partition=lease.number,
             key=record.key,
-            value=record.value,
+            value=value,
             timestamp=None,
             headers=dead_letter_headers(
                 refused.reason,
@@ -333,15 +336,17 @@ class RelationshipsTable:
 
     async def _recover(self, leases: list[Lease], still_current: Callable[[], bool]) -> bool:
         topic_ids = await self._topic_ids(self.topics)
-        consumer = AIOKafkaConsumer(
-            **self._settings.kafka,
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            request_timeout_ms=self._settings.request_timeout_ms,
-            max_partition_fetch_bytes=4 << 20,
-            fetch_max_wait_ms=50,
-            retry_backoff_ms=20,
+        consumer = accommodate(
+            AIOKafkaConsumer(
+                **self._settings.kafka,
+                isolation_level="read_committed",
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                request_timeout_ms=self._settings.request_timeout_ms,
+                max_partition_fetch_bytes=4 << 20,
+                fetch_max_wait_ms=50,
+                retry_backoff_ms=20,
+            )
         )
         await consumer.start()
         try:
