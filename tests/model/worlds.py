@@ -105,12 +105,13 @@ def moves(max_size: int = 40) -> st.SearchStrategy[list[Move]]:
     )
 
 
-def tell(story: Iterable[Move]) -> Iterator[Event]:
+def tell(story: Iterable[Move], beginning: int = BEGINNING) -> Iterator[Event]:
     """The canonical events of a story, in arrival order; a tick is for every partition."""
-    now = BEGINNING + 5000  # hours; nothing is older than the beginning
+    now = beginning
     for move in story:
         now += move.step
-        at = written((now - move.ago) * HOUR_MS + move.moment, move.style)
+        hour = max(now - move.ago, 0)  # no time is before 1970
+        at = written(hour * HOUR_MS + move.moment, move.style)
         if move.kind == "tick":
             yield {"kind": "tick", "at": at}
             continue
