@@ -1,5 +1,6 @@
 """Brokers that we run ourselves, and what clients need to know to live with them."""
 
+from streams.brokers.compatibility import accommodate
 from streams.brokers.embedded import BrokerUnavailableError, EmbeddedBroker
 
-__all__ = ["BrokerUnavailableError", "EmbeddedBroker"]
+__all__ = ["BrokerUnavailableError", "EmbeddedBroker", "accommodate"]
