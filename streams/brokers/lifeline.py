@@ -1,10 +1,10 @@
 """A server process that cannot outlive the process that started it.
 
-Between us and the server stands a keeper: this very file, run as a script. It holds the
-reading end of a pipe whose only writing end is ours. However we end (return, exception,
-Ctrl-C, ``kill -9``), the kernel closes that end; the keeper reads the end of file, kills the
-server and removes its folder. Unlike ``PR_SET_PDEATHSIG`` this works on every POSIX system and
-does not depend on the thread that started the server staying alive.
+Between us and the server stands a keeper: this very file, run as a script. It reads a pipe whose
+only writing end is ours. A byte is a signal to pass on; the end of the pipe, which the kernel
+brings about however we end (return, exception, Ctrl-C, ``kill -9``), makes it kill the server and
+remove its folder. Unlike ``PR_SET_PDEATHSIG`` this works on every POSIX system and does not depend
+on the thread that started the server staying alive.
 """
 
 from __future__ import annotations
@@ -41,11 +41,14 @@ class Lifeline:
         self._keeper = subprocess.Popen(  # noqa: S603 - the command is ours
             [sys.executable, "-I", __file__, str(remove or ""), *command],
             stdin=subprocess.PIPE,
+            bufsize=0,
             stdout=self._log,
             stderr=self._log,
             # A session of its own: Ctrl-C in our terminal is ours to handle, not the server's.
             start_new_session=True,
         )
+        assert self._keeper.stdin is not None  # noqa: S101 - for the type checker
+        self._pipe = self._keeper.stdin
 
     @property
     def ended(self) -> bool:
@@ -68,8 +71,8 @@ class Lifeline:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the command; nothing happens when it has ended."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._keeper.pid, number)
+        with contextlib.suppress(BrokenPipeError):
+            self._pipe.write(bytes([number]))
 
     def wait(self, seconds: float) -> None:
         """Wait for the command to end by itself.
@@ -82,29 +85,25 @@ class Lifeline:
 
     def end(self) -> None:
         """Kill the command and wait until it and its folder are gone. May be repeated."""
-        if self._keeper.stdin is not None:
-            self._keeper.stdin.close()
-        if not self.ended:
-            self.signal(signal.SIGCONT)  # a paused keeper would never read the end of file
-            self._keeper.wait()
+        self._pipe.close()
+        self._keeper.wait()
         _ = self.output
         self._log.close()
 
 
 def _keep(folder: str, command: Sequence[str]) -> int:
     """Run the command until it ends or standard input does."""
-    # Signals are sent to keeper and server alike; only the server shall act on them. A handler
-    # rather than SIG_IGN, which the server would inherit.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: None)
+    # Who stops a whole service sends SIGTERM to all its processes: the server ends by its own,
+    # and we stay to tidy up. A handler rather than SIG_IGN, which the server would inherit.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - as above
 
-    def kill_when_orphaned() -> None:
-        while os.read(0, 1):
-            pass
+    def obey() -> None:
+        while number := os.read(0, 1):
+            server.send_signal(number[0])
         server.kill()
 
-    threading.Thread(target=kill_when_orphaned, daemon=True).start()
+    threading.Thread(target=obey, daemon=True).start()
     code = server.wait()
     if folder:
         shutil.rmtree(folder, ignore_errors=True)
