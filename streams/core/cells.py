@@ -5,7 +5,7 @@ the end of a follow. Eight bytes each, little endian: `hour << 4 | thing` and th
 in the order in which the hours were first counted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from struct import Struct
 
 STARTED, ENDED = 6, 7
@@ -32,6 +32,11 @@ def each(cells: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield hour, thing and count of every cell."""
     for name, n in _CELL.iter_unpack(cells):
         yield name >> 4, name & 15, n
+
+
+def days(cells: bytes, things: Container[int]) -> set[int]:
+    """Return the UTC days on which one of these things was counted."""
+    return {name // (24 << 4) for name, _ in _CELL.iter_unpack(cells) if name & 15 in things}
 
 
 def _find(cells: bytes, name: bytes) -> int:

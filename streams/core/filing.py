@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from streams.core import cells
 from streams.core.packing import PLAIN, stamps, unpack
-from streams.core.relationship import Recency
+from streams.core.recency import Recency
 from streams.core.time import HOUR_MS, hour_of, last_hour
 
 ALWAYS = 1 << 21
@@ -118,7 +118,7 @@ class _Filed(Struct, gc=False):
 
 def _read(value: bytes) -> _Filed:
     if value[0] == PLAIN:
-        filed = _Filed(Recency(None, b""))
+        filed = _Filed(Recency())
         filed.recency.see(stamps(value, 1))
         return filed
     parts = unpack(value)

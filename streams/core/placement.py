@@ -30,15 +30,16 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 def murmur2(data: bytes) -> int:
     """Kafka's variant of Austin Appleby's MurmurHash2, as an unsigned 32-bit number."""
+    m, mask = _M, _MASK
     length = len(data)
     h = _SEED ^ length
-    for k in _words(length >> 2)(data):
-        k = k * _M & _MASK  # noqa: PLW2901 - the names of the published algorithm
-        h = (h * _M ^ (k ^ k >> 24) * _M) & _MASK
+    for word in _words(length >> 2)(data):
+        k = word * m & mask
+        h = (h * m ^ (k ^ k >> 24) * m) & mask
     tail = data[length & ~3 :]
     if tail:
-        h = (h ^ int.from_bytes(tail, "little")) * _M & _MASK
-    h = (h ^ h >> 13) * _M & _MASK
+        h = (h ^ int.from_bytes(tail, "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
     return h ^ h >> 15
 
 

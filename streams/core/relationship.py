@@ -15,7 +15,6 @@ interaction that is new, works on the bytes; the others take the value apart, ch
 Times are ms since 1970, the clock is an hour since 1970; -1 is never.
 """
 
-from collections.abc import Sequence
 from enum import StrEnum
 from functools import cache
 from math import fsum
@@ -27,8 +26,6 @@ from streams.core import cells as hourly
 from streams.core.kinds import (
     FOLLOW_IN,
     INTERACTIONS,
-    REPLY_IN,
-    REPLY_OUT,
     SHARE_OUT,
     SIDES,
 )
@@ -47,7 +44,8 @@ from streams.core.packing import (
     stamps,
     unpack,
 )
-from streams.core.time import DAY_MS, DEPTH, HORIZON, HOUR_MS, day_of, hour_of, last_hour
+from streams.core.recency import Recency
+from streams.core.time import DEPTH, HORIZON, HOUR_MS, day_of, hour_of, last_hour
 
 KEPT = 64
 """Interactions that the log keeps per kind and direction; open follow ids per direction."""
@@ -80,50 +78,6 @@ class Change(Struct, frozen=True, gc=False):
     thing: int  # an interaction's code, `cells.STARTED` or `cells.ENDED`
     hour: int
     step: int  # +1, -1, or 0: no count moved
-
-
-class Recency:
-    """When a relationship was last alive: what stage, awaiting and the census are derived from.
-
-    Attributes:
-        inbound: last inbound interaction, ms.
-        reply_in: last inbound reply, ms.
-        reply_out: last outbound reply, ms.
-        active_days: UTC days with an inbound interaction.
-        reply_days: UTC days with a reply in either direction.
-    """
-
-    __slots__ = ("active_days", "inbound", "reply_days", "reply_in", "reply_out")
-
-    def __init__(self, summary: Summary | None, cells: bytes) -> None:
-        self.inbound = self.reply_in = self.reply_out = -1
-        self.active_days: set[int] = set()
-        self.reply_days: set[int] = set()
-        if summary is not None:
-            self.inbound = max(summary.last[code] for code in SIDES[0])
-            self.reply_in = summary.last[REPLY_IN]
-            self.reply_out = summary.last[REPLY_OUT]
-        for hour, thing, _ in hourly.each(cells):
-            if thing <= REPLY_IN:
-                self.active_days.add(hour // 24)
-            if thing in {REPLY_IN, REPLY_OUT}:
-                self.reply_days.add(hour // 24)
-
-    def see(self, logged: Sequence[int]) -> None:
-        """Take in entries of a log, as `packing.stamps` gives them."""
-        for stamp in logged:
-            code = stamp & 7
-            if code <= REPLY_IN:
-                at = stamp >> 3
-                self.active_days.add(at // DAY_MS)
-                self.inbound = max(self.inbound, at)
-                if code == REPLY_IN:
-                    self.reply_days.add(at // DAY_MS)
-                    self.reply_in = max(self.reply_in, at)
-            elif code == REPLY_OUT:
-                at = stamp >> 3
-                self.reply_days.add(at // DAY_MS)
-                self.reply_out = max(self.reply_out, at)
 
 
 def change(
@@ -209,9 +163,7 @@ class Relationship:
     # What changes it.
 
     def add(self, id_hash: bytes, code: int, at: int, clock: int, strength: Strength) -> Moved:
-        """Append an interaction; the oldest arrived of its kind and direction makes room."""
-        if find(self.log, id_hash, 0) >= 0:
-            return None
+        """Append an interaction that is not in the log; the oldest of its code makes room."""
         self.log += entry(id_hash, code, at)
         if codes(self.log, 0).count(code) > KEPT:
             self._evict(code, clock, strength)
