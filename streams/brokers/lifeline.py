@@ -1,10 +1,10 @@
 """A server process that cannot outlive the process that started it.
 
 Between us and the server stands a keeper: this very file, run as a script. It reads a pipe whose
-only writing end is ours. A byte is a signal to pass on; the end of the pipe, which the kernel
-brings about however we end (return, exception, Ctrl-C, ``kill -9``), makes it kill the server and
-remove its folder. Unlike ``PR_SET_PDEATHSIG`` this works on every POSIX system and does not depend
-on the thread that started the server staying alive.
+only writing end is ours. A byte is a signal to pass on, echoed when that is done. At the end of
+the pipe, which the kernel brings about however we end (return, exception, Ctrl-C, ``kill -9``), it
+kills the server and removes its folder. Unlike ``PR_SET_PDEATHSIG`` this works on every POSIX
+system and does not depend on the thread that started the server staying alive.
 """
 
 from __future__ import annotations
@@ -41,14 +41,15 @@ class Lifeline:
         self._keeper = subprocess.Popen(  # noqa: S603 - the command is ours
             [sys.executable, "-I", __file__, str(remove or ""), *command],
             stdin=subprocess.PIPE,
-            bufsize=0,
-            stdout=self._log,
+            stdout=subprocess.PIPE,
             stderr=self._log,
+            bufsize=0,
             # A session of its own: Ctrl-C in our terminal is ours to handle, not the server's.
             start_new_session=True,
         )
         assert self._keeper.stdin is not None  # noqa: S101 - for the type checker
-        self._pipe = self._keeper.stdin
+        assert self._keeper.stdout is not None  # noqa: S101
+        self._orders, self._echo = self._keeper.stdin, self._keeper.stdout
 
     @property
     def ended(self) -> bool:
@@ -72,7 +73,8 @@ class Lifeline:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the command; nothing happens when it has ended."""
         with contextlib.suppress(BrokenPipeError):
-            self._pipe.write(bytes([number]))
+            self._orders.write(bytes([number]))
+            self._echo.read(1)
 
     def wait(self, seconds: float) -> None:
         """Wait for the command to end by itself.
@@ -85,8 +87,9 @@ class Lifeline:
 
     def end(self) -> None:
         """Kill the command and wait until it and its folder are gone. May be repeated."""
-        self._pipe.close()
+        self._orders.close()
         self._keeper.wait()
+        self._echo.close()
         _ = self.output
         self._log.close()
 
@@ -96,11 +99,13 @@ def _keep(folder: str, command: Sequence[str]) -> int:
     # Who stops a whole service sends SIGTERM to all its processes: the server ends by its own,
     # and we stay to tidy up. A handler rather than SIG_IGN, which the server would inherit.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    server = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - as above
+    log = sys.stderr.fileno()
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603
 
     def obey() -> None:
         while number := os.read(0, 1):
             server.send_signal(number[0])
+            os.write(1, number)
         server.kill()
 
     threading.Thread(target=obey, daemon=True).start()
