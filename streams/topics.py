@@ -6,6 +6,7 @@ Existing topics are never changed: `check` says what differs, what that means an
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ _BROKER_MAX_MESSAGE_BYTES = 1_048_588
 
 _HEADROOM_BYTES = 65_536
 """What a dead letter adds to the refused record, which it keeps verbatim: our headers."""
+
+
+class Unreachable(Exception):
+    """None of the bootstrap servers accepts a connection."""
 
 
 class NotCreated(Exception):
@@ -89,15 +94,31 @@ def administration(connection: Mapping[str, Any]) -> Iterator[KafkaAdminClient]:
     """An administrative client, closed at the end.
 
     Raises:
-        kafka.errors.KafkaError: no broker answers.
+        Unreachable: nobody listens there.
+        kafka.errors.KafkaError: somebody listens and does not answer, or not as Kafka does.
     """
     from kafka import KafkaAdminClient  # noqa: PLC0415  half of a command's start-up time
 
+    # Asked first: the client would try for long, and leave its sockets and thread behind.
+    _knock(connection["bootstrap_servers"])
     admin = KafkaAdminClient(**connection, client_id="closeknit", bootstrap_timeout_ms=10_000)
     try:
         yield admin
     finally:
         admin.close()
+
+
+def _knock(servers: Iterable[str]) -> None:
+    refusals = []
+    for server in servers:
+        host, _, port = server.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        except OSError as error:
+            refusals.append(f"{server}: {error.strerror or error}")
+        else:
+            return
+    raise Unreachable("; ".join(refusals))
 
 
 def create(admin: KafkaAdminClient, wanted: Iterable[Planned]) -> list[str]:

@@ -15,10 +15,19 @@ from streams.committed import ReadingStuck
 from streams.core.packing import CorruptValue
 from streams.core.partition_record import UnknownFormat
 from streams.settings import InvalidSettings, Settings, load
-from streams.topics import Found, NotCreated, Planned, administration, find, plan
+from streams.topics import (
+    Found,
+    NotCreated,
+    Planned,
+    Unreachable,
+    administration,
+    find,
+    plan,
+)
 
 _EXPECTED = (BrokerUnavailableError, CorruptValue, NotCreated, ReadingStuck, UnknownFormat)
 _UNREACHABLE = (
+    Unreachable,
     aiokafka.errors.KafkaConnectionError,
     kafka.errors.KafkaConnectionError,
     kafka.errors.KafkaTimeoutError,
@@ -62,7 +71,7 @@ def plain_errors(settings: Settings) -> Iterator[None]:
     except _UNREACHABLE as error:
         raise Failure(
             f"no Kafka broker answers at {settings.broker}: is it running, and is CLOSEKNIT_BROKER "
-            f"right? ({type(error).__name__})"
+            f"right? ({str(error) or type(error).__name__})"
         ) from error
     except (aiokafka.errors.KafkaError, kafka.errors.KafkaError) as error:
         # kafka-python quotes the whole request and response after the name.

@@ -1,0 +1,62 @@
+"""Writing and reading records as they are, past the command line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaProducer
+
+from streams.committed import committed_records
+from streams.settings import Settings
+
+
+class Put(NamedTuple):
+    """A record to write."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+    timestamp: int | None = None
+
+
+def write(settings: Settings, records: Iterable[Put], transactional_id: str | None = None) -> None:
+    """Write records, in one transaction if there is an id for it."""
+
+    async def send() -> None:
+        producer = AIOKafkaProducer(**settings.connection(), transactional_id=transactional_id)
+        await producer.start()
+        try:
+            if transactional_id:
+                await producer.begin_transaction()
+            for topic, partition, key, value, headers, timestamp in records:
+                await producer.send_and_wait(
+                    topic,
+                    value=value,
+                    key=key,
+                    partition=partition,
+                    headers=list(headers),
+                    timestamp_ms=timestamp,
+                )
+            if transactional_id:
+                await producer.commit_transaction()
+        finally:
+            await producer.stop()
+
+    asyncio.run(send())
+
+
+def read(settings: Settings, topic: str) -> list[Any]:
+    """Every committed record of a topic, by partition."""
+
+    async def collect() -> list[Any]:
+        return [
+            record
+            async for batch in committed_records(settings.connection(), topic, settings.partitions)
+            for record in batch
+        ]
+
+    return sorted(asyncio.run(collect()), key=lambda record: (record.partition, record.offset))
