@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import Any, NamedTuple
 
 from streams.committed import committed_records
@@ -42,12 +43,13 @@ async def read_changelog(connection: Mapping[str, Any], topic: str, partitions: 
         ReadingStuck: see `committed_records`, with what else it raises.
     """
     changelog = Changelog({}, {})
-    async for batch in committed_records(connection, topic, partitions):
-        for record in batch:
-            if record.key == KEY and record.value is not None:
-                changelog.records[record.partition] = PartitionRecord.decode(record.value)
-            elif record.key is not None and record.value is not None:
-                changelog.values[record.key] = record.value
-            elif record.key is not None:
-                changelog.values.pop(record.key, None)
+    async with aclosing(committed_records(connection, topic, partitions)) as batches:
+        async for batch in batches:
+            for record in batch:
+                if record.key == KEY and record.value is not None:
+                    changelog.records[record.partition] = PartitionRecord.decode(record.value)
+                elif record.key is not None and record.value is not None:
+                    changelog.values[record.key] = record.value
+                elif record.key is not None:
+                    changelog.values.pop(record.key, None)
     return changelog
