@@ -11,14 +11,13 @@ Everything happens at half past the hour, so `671h` is 2026-02-01T11:30Z.
 
 import re
 from collections import Counter
-from itertools import islice
 from typing import Any
 
 import pytest
 
-from tests.model import collegemsg, worlds
+from tests.model import collegemsg
 from tests.model.recount import SERIES, Document, Recount, hour, milliseconds, series
-from tests.model.worlds import HOUR_MS, random_moves, tell, written
+from tests.model.worlds import HOUR_MS, written
 
 NOW = hour(milliseconds("2026-03-01T10:00:00Z"))
 CLAUSE = re.compile(r"(-?)(like|reply|share|follow|seeded) (in|out) (\d+)h(?: #(\w+))?")
@@ -382,31 +381,6 @@ def test_a_known_account_has_every_combination() -> None:
     assert 'closeknit_relationships{following="yes",stage="fan"}' in SERIES
 
 
-def test_the_worlds_reach_every_series_and_outcome() -> None:
-    """Otherwise agreement on them would say nothing about the rest."""
-    seen: Counter[str] = Counter()
-    outcomes: Counter[str] = Counter()
-    evicted = 0
-    for seed in range(96):
-        recount = Recount(ignored_members={"fan-11"})
-        recount.read_all(tell(random_moves(seed)))
-        outcomes += recount.outcomes
-        for account in recount.census():
-            seen.update(name for name, n in account["series"].items() if n)
-        evicted += sum(bool(r.evicted) for r in recount.relations.values())
-    silent = {series("relationships", stage="passive", following="no")}  # cannot be
-    assert set(SERIES) - set(seen) == silent
-    assert set(outcomes) == {"applied", "duplicate", "unresolved", "late", "ignored", "tick"}
-    assert evicted > 50
-
-
-def test_worlds_place_records_as_kafkas_own_java_tests_do() -> None:
-    """Known hashes of `Utils.murmur2` in Apache Kafka's UtilsTest."""
-    known = {b"21": -973932308, b"foobar": -790332482, b"a-little-bit-long-string": -985981536}
-    for key, hashed in known.items():
-        assert worlds.partition_of(key, 12) == (hashed & 0x7FFFFFFF) % 12
-
-
 @collegemsg.needs_recording
 def test_collegemsg_has_the_published_numbers() -> None:
     recount = Recount().read_all(collegemsg.events())
@@ -422,11 +396,3 @@ def test_collegemsg_has_the_published_numbers() -> None:
     reciprocal = series("reciprocal_members", following="no")
     assert sum(account["series"][reciprocal] for account in recount.census()) == 304
     assert recount.outcomes == {"applied": 119_670}
-
-
-@collegemsg.needs_recording
-def test_each_line_of_collegemsg_is_received_and_sent() -> None:
-    received, sent = islice(collegemsg.events(), 2)
-    reply = {"kind": "reply", "id": "1", "at": "2004-04-15T14:56:01Z"}
-    assert received == reply | {"account": "2", "member": "1", "direction": "inbound"}
-    assert sent == reply | {"account": "1", "member": "2", "direction": "outbound"}
