@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -13,7 +12,14 @@ import orjson
 
 from schemas.events import Reason
 from streams import dead_letters as letters
-from streams.cli.running import Failure, existing_topics, plain_errors, read_settings, visible
+from streams.cli.running import (
+    Failure,
+    existing_topics,
+    plain_errors,
+    print_table,
+    read_settings,
+    visible,
+)
 from streams.dead_letters import Address, Box, DeadLetter
 from streams.settings import Settings
 
@@ -72,7 +78,7 @@ def list_letters(
         for letter in found:
             click.echo(orjson.dumps(letter.document()))
         return
-    _print_table(
+    print_table(
         ("Origin", "Reason", "Detail"),
         *((str(letter.origin), letter.reason, visible(letter.detail)) for letter in found),
     )
@@ -165,18 +171,11 @@ def _print_counts(counts: Counter[str]) -> None:
         click.echo("No dead letters.")
         return
     meanings = {str(reason): reason.meaning for reason in Reason}
-    _print_table(
+    print_table(
         ("Reason", "Count", "Meaning"),
         *((reason, f"{n:,}", meanings.get(reason, "")) for reason, n in counts.most_common()),
+        right=[1],
     )
-
-
-def _print_table(*rows: Sequence[str]) -> None:
-    """Print rows under a header, aligned; the last column may be of any length."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
 
 
 def _print_letter(letter: DeadLetter) -> None:

@@ -22,6 +22,7 @@ COMMANDS: Final = {
         "streams.cli.dead_letters:dead_letters",
         "List, show and redrive records that could not be applied.",
     ),
+    "demo": ("streams.cli.demo:demo", "Show it at work: eight weeks of events, in seconds."),
     "export": ("streams.cli.export:export", "Write all relationships, or the census."),
     "replay": ("streams.cli.replay:replay", "Send events from files to the source topics."),
     "reset": ("streams.cli.reset:reset", "Forget the tables, to rebuild them from the topics."),

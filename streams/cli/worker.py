@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import click
 
 from streams.app import run_worker
@@ -36,11 +34,4 @@ def worker(ctx: click.Context, *, until_caught_up: bool) -> None:
         found = existing_topics(settings, [topic.name for topic in wanted])
     if grave := [finding for finding in check(wanted, found) if finding.grave]:
         raise Failure("\n".join(["the topics are not fit:", *map(str, grave)]))
-    logging.basicConfig(
-        level=settings.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        force=True,
-    )
-    for client in ("aiokafka", "kafka"):
-        logging.getLogger(client).setLevel(logging.WARNING)
     ctx.exit(run_worker(settings, until_caught_up=until_caught_up))

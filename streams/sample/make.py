@@ -108,29 +108,35 @@ def _world(random: Random, days: Sequence[Brand], people: list[str]) -> Iterator
 
     for member, id in follow_ids.items():  # they were there before we looked
         yield msgspec.structs.replace(event("follow", member, start, id), seeded=True)
+
+    def speak(kind: Kind, member: str, at: int, answers: float) -> Iterator[Event]:
+        id = next(ids)
+        yield event(kind, member, at, id)
+        if kind == "like" and random.random() < 0.03:  # a slip of the finger
+            yield event(kind, member, at + MINUTE_MS, id, op="remove")
+        if kind == "reply" and random.random() < answers:
+            later = at + int(random.expovariate(1 / (2 * HOUR_MS)))
+            yield event("reply", member, later, next(ids), direction="outbound")
+
     for number, brand in enumerate(days):
         day = start + number * DAY_MS
+        rates: dict[Kind, float] = {
+            "like": brand.likes,
+            "share": brand.shares,
+            "reply": brand.replies,
+        }
+        for kind, rate in rates.items():
+            for _ in range(_some(random, rate)):
+                member, at = _regular(random, regulars), day + _hour_of_day(random)
+                yield from speak(kind, member, at, brand.answers)
         for _ in range(_some(random, brand.follows)):
             member, at = next(strangers), day + _hour_of_day(random)
             follow_ids[member] = next(ids)
             yield event("follow", member, at, follow_ids[member])
             if random.random() < brand.newcomers_talk:
                 regulars.append(member)
-        kinds: list[tuple[Kind, float]] = [
-            ("like", brand.likes),
-            ("share", brand.shares),
-            ("reply", brand.replies),
-        ]
-        for kind, rate in kinds:
-            for _ in range(_some(random, rate)):
-                member, at = _regular(random, regulars), day + _hour_of_day(random)
-                id = next(ids)
-                yield event(kind, member, at, id)
-                if kind == "like" and random.random() < 0.03:
-                    yield event(kind, member, at + MINUTE_MS, id, op="remove")
-                if kind == "reply" and random.random() < brand.answers:
-                    later = at + int(random.expovariate(1 / (2 * HOUR_MS)))
-                    yield event("reply", member, later, next(ids), direction="outbound")
+                (kind,) = random.choices(list(rates), list(rates.values()))
+                yield from speak(kind, member, at + 2 * MINUTE_MS, brand.answers)
         for _ in range(_some(random, brand.unfollows)):
             member = random.choice(sorted(follow_ids))
             yield event(

@@ -1,0 +1,42 @@
+"""`closeknit demo`: the first thing that anybody sees."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import Broker
+
+
+def test_the_demo_shows_three_accounts_and_leaves_nothing_behind(
+    embedded_broker: Broker, tmp_path: Path
+) -> None:
+    """Whatever is set for real work plays no part in it."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    (tmp_path / "closeknit.toml").write_text('app = "not valid"\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "streams", "demo"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=tmp_path,
+        env=os.environ
+        | {
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "TMPDIR": str(scratch),
+            "CLOSEKNIT_BROKER": "127.0.0.1:1",
+            "CLOSEKNIT_APP": "bad app",
+        },
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    header, *rows = done.stdout.split("\n\n")[1].splitlines()
+    assert header.split()[:2] == ["Account", "Followers"]
+    accounts = [row.split() for row in rows]
+    assert [cells[0] for cells in accounts] == ["harbour-coffee", "inkwell-books", "peak-sneakers"]
+    harbour, _, peak = accounts
+    assert int(harbour[1]) < int(peak[1])  # fewer followers
+    assert int(harbour[-2]) > int(peak[-2])  # and more connections
+    assert list(scratch.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir() if path != scratch] == ["closeknit.toml"]
