@@ -158,6 +158,27 @@ def test_a_day_counts_while_its_last_hour_does(first, counted):
     assert count('members_by_activity{at_least_days="2"}', *replies) == 1
 
 
+def test_the_committed_must_also_have_replied_in_the_horizon():
+    """Four active days of likes, and a reply at the edge of the 672 hours.
+
+    hours ago   672  671 . . . . 96  72  48  24  0
+    likes                        x   x   x   x
+    reply        ?    ?
+    """
+    likes = [Happening("like", CLOCK - ago, id=str(ago)) for ago in (96, 72, 48, 24)]
+    for ago, counted in ((671, 1), (672, 0)):
+        reply = Happening("reply", CLOCK - ago)
+        assert count('committed_members{following="no"}', *likes, reply) == counted
+
+
+def test_a_connection_needs_a_second_reply_day_in_the_horizon():
+    """Replies both ways today, and one more on a day that is, or is no longer, in the horizon."""
+    today = [Happening("reply", CLOCK), Happening("reply", CLOCK, direction="outbound")]
+    name = 'relationships{following="no",stage="connection"}'
+    for hours, counted in ((72 * 24, 1), (72 * 24 - 1, 0)):
+        assert count(name, *today, Happening("reply", hours, id="2")) == counted
+
+
 def test_one_change_moves_a_relationship_in_every_count():
     """To follow moves a conversation from one column to the other."""
     reply, follow = Happening("reply", CLOCK), Happening("follow", CLOCK)

@@ -139,6 +139,16 @@ def test_what_is_evicted_still_counts():
     assert all_of_them.active_days(CLOCK) == 1900 // 24 - 1801 // 24 + 1
 
 
+@pytest.mark.parametrize("code", [REPLY_IN, REPLY_OUT])
+def test_an_evicted_reply_may_still_be_the_last_one(code):
+    """The latest arrived first; 64 older ones came after it, and the other side spoke between."""
+    other = REPLY_OUT if code == REPLY_IN else REPLY_IN
+    crowd = [(code, 1800, f"n{i}") for i in range(KEPT)]
+    relationship = known((code, 1990, "latest"), (other, 1900, "other"), *crowd)
+    assert relationship.awaiting(CLOCK) == (code == REPLY_IN)
+    assert max(relationship.last_inbound_at, relationship.last_outbound_at) == T0 + 1990 * HOUR_MS
+
+
 def test_an_evicted_id_is_neither_duplicate_nor_removable():
     """It is no longer in the log: an add counts again, a removal is unresolved."""
     value = after(*[(LIKE_IN, 1000, i) for i in range(KEPT + 1)])

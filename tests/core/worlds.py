@@ -15,6 +15,8 @@ from streams.core.time import DAY_MS, HOUR_MS, format_ms
 ACCOUNT = "brand"
 T0 = 20_000 * DAY_MS  # a midnight in 2024
 HOUR0 = T0 // HOUR_MS
+DAYS = 130
+"""Days that the longest worlds last."""
 
 
 class Record(NamedTuple):
@@ -109,8 +111,12 @@ def census_of(partition: Partition, account: str = ACCOUNT) -> dict[str, int]:
     return {str(series): n for series, n in zip(SERIES, values, strict=True) if n}
 
 
-def happenings(members: int = 3, ids: int = 12, days: int = 130) -> st.SearchStrategy[Any]:
-    """Lists of events, in and out of order, with removals, re-adds and seeded follows."""
+def happenings(members: int = 2, ids: int = 6) -> st.SearchStrategy[list[Happening]]:
+    """Lists of events within days, weeks or months, in and out of order, with removals."""
+    return st.sampled_from([4, 35, DAYS]).flatmap(lambda days: _happenings(members, ids, days))
+
+
+def _happenings(members: int, ids: int, days: int) -> st.SearchStrategy[list[Happening]]:
     return st.lists(
         st.builds(
             Happening,
