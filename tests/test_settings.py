@@ -208,6 +208,31 @@ def test_a_faulty_accounts_file_is_refused_by_line(
     assert problem in found
 
 
+def test_tls_files_are_tried_before_anything_connects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong file is a problem of the settings, not of the first connection."""
+    Path("not.pem").write_text("not a certificate")
+    monkeypatch.setenv("CLOSEKNIT_SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv("CLOSEKNIT_SSL_CAFILE", "not.pem")
+    monkeypatch.setenv("CLOSEKNIT_SSL_KEYFILE", "not.pem")
+    assert [problem.partition(":")[0] for problem in problems()] == [
+        "CLOSEKNIT_SSL_CAFILE",
+        "CLOSEKNIT_SSL_KEYFILE",
+    ]
+    monkeypatch.delenv("CLOSEKNIT_SSL_CAFILE")
+    monkeypatch.setenv("CLOSEKNIT_SSL_CERTFILE", "not.pem")
+    (problem,) = problems()
+    assert problem.startswith("CLOSEKNIT_SSL_PASSWORD: certificate and key cannot be used")
+
+
+def test_tls_checks_the_host_unless_told_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both clients get the same context."""
+    assert "ssl_context" not in load().connection()
+    monkeypatch.setenv("CLOSEKNIT_SECURITY_PROTOCOL", "SSL")
+    assert load().connection()["ssl_context"].check_hostname is True
+    monkeypatch.setenv("CLOSEKNIT_SSL_CHECK_HOSTNAME", "false")
+    assert load().connection()["ssl_context"].check_hostname is False
+
+
 def test_settings_cannot_be_changed() -> None:
     """What was validated stays so."""
     with pytest.raises(ValueError, match="frozen"):
