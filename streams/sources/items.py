@@ -10,6 +10,9 @@ from schemas.events import Event, InvalidEvent, Reason, check_id, check_identity
 from streams.core.placement import relationship_key
 from streams.core.time import parse_at
 
+MAX_BYTES = 1_000_000
+"""The largest value worth sending: brokers left at their default take no larger record."""
+
 
 class Sendable(NamedTuple):
     """One event: its kind, record key (empty for a tick), `at` in ms, and value on the wire."""
@@ -43,8 +46,13 @@ def sendable(event: Event, value: bytes) -> Sendable:
     """Make an event ready, by the rules that the engine will apply to it.
 
     Raises:
-        InvalidEvent: the engine would refuse it.
+        InvalidEvent: the engine would refuse it, or the broker. (The engine's own limit is a
+            setting of the worker; what exceeds only that is sent, to become a dead letter.)
     """
+    if len(value) > MAX_BYTES:
+        raise InvalidEvent(
+            Reason.TOO_LARGE, f"the value has {len(value)} bytes; brokers take {MAX_BYTES}"
+        )
     try:
         at_ms = parse_at(event.at)
     except ValueError as error:

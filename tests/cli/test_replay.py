@@ -86,6 +86,16 @@ def test_standard_input_and_csv_are_read(on_broker: Closeknit, tmp_path: Path) -
     assert "like 1" in on_broker("replay", "-", input=event()).output
 
 
+def test_large_values_are_sent_in_batches_of_their_own(on_broker: Closeknit) -> None:
+    """Beyond a batch, within what a broker takes: the worker decides."""
+    on_broker("topics", "create")
+    large = [event(n, note="x" * 900_000) for n in range(3)]
+    on_broker("replay", "-", input="\n".join([event(7), *large, event(8)]))
+    settings = load()
+    found = [record.value for record in read(settings, settings.topics["like"])]
+    assert {value.decode() for value in found} >= {event(7), *large, event(8)}
+
+
 def test_an_empty_input_sends_nothing_at_all(on_broker: Closeknit) -> None:
     """No event, no time: no tick."""
     on_broker("topics", "create")

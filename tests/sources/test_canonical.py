@@ -43,6 +43,7 @@ def test_a_tick_has_no_key() -> None:
         (LIKE.replace(b"ada", b"a da"), "invalid_member"),
         (LIKE.replace(b"ada", b"acme"), "self_interaction"),
         (LIKE.replace(b"Z", b""), "invalid_time"),  # no offset
+        (LIKE.replace(b"{", b"{" + b" " * 1_000_000), "too_large"),  # for any broker
     ],
 )
 def test_what_the_engine_would_refuse_is_malformed_with_line_number_and_reason(
