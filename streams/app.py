@@ -13,7 +13,7 @@ from typing import NoReturn
 import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams import topics
+from streams import logs, topics
 from streams.agents import consume_relationships
 from streams.metrics.accounts import Account, Accounts
 from streams.metrics.collector import Page
@@ -46,6 +46,7 @@ def run_worker(settings: Settings, *, until_caught_up: bool = False) -> int:
         0 after an orderly stop, 1 after a crash of the engine. A `Halt` ends the process with its
         own status instead of returning.
     """
+    logs.configure(settings.log_level)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     return asyncio.run(_Worker(settings).run(until_caught_up=until_caught_up))
 

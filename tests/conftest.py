@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn, Protocol
 
 import pytest
+from hypothesis import settings
 
 from streams.brokers import BrokerUnavailableError, EmbeddedBroker
 from tests.brokers.kafka import Kafka, KafkaMissingError
+
+# The machine may be busy with a broker beside us: a property is not wrong for being slow.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
+
+Promtool = Callable[[str], None]
 
 
 class Broker(Protocol):
@@ -33,6 +42,21 @@ def _run_kafka(folder: Path) -> Iterator[Kafka]:
         _missing(str(error))
     with kafka:
         yield kafka
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Promtool:
+    """Asserts that Prometheus's own checker has nothing to say about a page of metrics."""
+    found = shutil.which("promtool")
+    if found is None:
+        _missing("promtool is not installed (Debian: apt-get install prometheus)")
+
+    def check(page: str) -> None:
+        command = [found, "check", "metrics"]
+        done = subprocess.run(command, input=page, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,8 @@ class ChunkedApp(faust.App):  # type: ignore[misc]
         chunk_size: records in a chunk, at most.
     """
 
+    mundane_level = "debug"
+
     def __init__(self, settings: TransportSettings, ledger: Ledger) -> None:
         super().__init__(
             settings.group,

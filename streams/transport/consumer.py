@@ -16,6 +16,7 @@ from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from streams.brokers.compatibility import accommodate
 from streams.transport.chunks import Chunk
 
 log = logging.getLogger(__name__)
@@ -39,18 +40,22 @@ class Progress(NamedTuple):
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """Faust's consumer thread around an aiokafka consumer of our own making."""
 
+    mundane_level = "debug"
+
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:  # noqa: ARG002
         # Faust would read uncommitted records and, having no tables of its own to look after,
         # spread one partition number over several workers.
         self._assignor = self.app.assignor
-        return AIOKafkaConsumer(
-            **self.app.kafka,
-            **self.app.consumer_settings,
-            group_id=self.app.conf.id,
-            partition_assignment_strategy=[self.app.assignor],
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
+        return accommodate(
+            AIOKafkaConsumer(
+                **self.app.kafka,
+                **self.app.consumer_settings,
+                group_id=self.app.conf.id,
+                partition_assignment_strategy=[self.app.assignor],
+                isolation_level="read_committed",
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+            )
         )
 
 
@@ -62,6 +67,8 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
             began before can still return after, so each chunk carries the epoch it was read in and
             is applied only while that lasts.
     """
+
+    mundane_level = "debug"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -245,6 +252,8 @@ def chunked(
 
 class Producer(driver.Producer):  # type: ignore[misc]
     """No producer at all: whatever Closeknit sends belongs to a transaction of the table."""
+
+    mundane_level = "debug"
 
     async def on_start(self) -> None:
         """Connect to nothing."""

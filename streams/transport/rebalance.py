@@ -30,6 +30,8 @@ class NotCoPartitioned(RuntimeError):
 class Takeover(Recovery):  # type: ignore[misc]
     """Faust's recovery task, recovering the ledger instead of Faust's tables."""
 
+    mundane_level = "debug"
+
     async def _resume_streams(self, generation_id: int = 0) -> None:
         app, consumer, ledger = self.app, self.app.consumer, self.app.ledger
         current = self.tables.round_at(app.rounds, generation_id)
@@ -64,6 +66,8 @@ class Takeover(Recovery):  # type: ignore[misc]
 
 class TakeoverManager(TableManager):  # type: ignore[misc]
     """Faust's table manager with no tables, starting a `Takeover` at every assignment."""
+
+    mundane_level = "debug"
 
     _recovery: Takeover | None
 

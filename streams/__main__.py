@@ -1,0 +1,5 @@
+"""`python -m streams`: the `closeknit` command."""
+
+from streams.cli import main
+
+main()

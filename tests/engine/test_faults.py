@@ -1,0 +1,152 @@
+"""Nothing lost and nothing counted twice, on real Apache Kafka, whatever happens to a worker."""
+
+import random
+import signal
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.brokers.kafka import Kafka
+from tests.engine.system import System, Worker, await_that, replaying
+from tests.engine.test_recorded import assert_equal_to_the_recount
+from tests.model import worlds
+from tests.model.recount import Recount
+
+pytestmark = pytest.mark.kafka
+
+WORLDS, MOVES = 40, 500
+
+
+@cache
+def world() -> list[dict[str, Any]]:
+    """Many small seeded worlds told at once, with everything that can happen in one."""
+    stories = [
+        [named(event, number) for event in worlds.tell(worlds.random_moves(number, MOVES))]
+        for number in range(WORLDS)
+    ]
+    chance = random.Random(5)
+    order = [number for number, story in enumerate(stories) for _ in story]
+    chance.shuffle(order)
+    turns = [iter(story) for story in stories]
+    return [next(turns[number]) for number in order]
+
+
+def named(event: dict[str, Any], number: int) -> dict[str, Any]:
+    return (
+        event if event["kind"] == "tick" else {**event, "account": f"{number}-{event['account']}"}
+    )
+
+
+@cache
+def recounted() -> Recount:
+    return Recount().read_all(world())
+
+
+def applied(worker: Worker) -> int:
+    """How many records this process has read so far."""
+    return worker.counts("closeknit_events_total", "outcome").total()
+
+
+def busy(system: System, **settings: str) -> Worker:
+    """A worker that flushes often and in small pieces, so that a fault can fall anywhere."""
+    return system.worker(chunk_size="50", flush_interval="0.02", **settings)
+
+
+def assert_nothing_lost_or_doubled(system: System) -> None:
+    system.catch_up()
+    assert_equal_to_the_recount(system, recounted())
+
+
+def test_a_worker_killed_ten_times_at_random_moments_leaves_the_same_tables(
+    kafka_system: System,
+) -> None:
+    chance = random.Random(7)
+    with replaying(kafka_system, world(), rate=2500):
+        for _ in range(10):
+            worker = busy(kafka_system)
+            worker.await_ready()
+            enough = chance.randrange(1, 3000)
+            await_that(
+                lambda w=worker, n=enough: applied(w) >= n or caught_up(w), f"{enough} are read"
+            )
+            worker.kill()
+    assert_nothing_lost_or_doubled(kafka_system)
+
+
+def test_workers_that_join_and_leave_under_load_leave_the_same_tables(
+    kafka_system: System,
+) -> None:
+    with replaying(kafka_system, world(), rate=6000):
+        first = busy(kafka_system)
+        first.await_ready()
+        for _ in range(3):
+            second = busy(kafka_system)
+            second.await_ready()
+            before = applied(second)
+            await_that(lambda w=second, n=before: applied(w) > n or caught_up(w), "it takes part")
+            second.signal(signal.SIGTERM)
+            assert second.wait() == 0, second.said()[-3000:]
+        first.signal(signal.SIGTERM)
+        assert first.wait() == 0, first.said()[-3000:]
+    assert_nothing_lost_or_doubled(kafka_system)
+
+
+def caught_up(worker: Worker) -> bool:
+    ready = worker.counts("closeknit_partition_ready", "partition")
+    return bool(ready) and not worker.counts("closeknit_consumer_lag_records", "partition")
+
+
+def test_a_worker_paused_for_longer_than_its_session_is_shut_out_and_ends(
+    kafka_system: System,
+) -> None:
+    """Its writes are refused (75, ask for a restart), and the tables are those of the others."""
+    with replaying(kafka_system, world(), rate=3000):
+        zombie = busy(kafka_system)
+        zombie.await_ready()
+        await_that(lambda: applied(zombie) > 500, "it is at work")
+        zombie.signal(signal.SIGSTOP)
+        heir = busy(kafka_system)
+        heir.await_ready()
+        await_that(lambda: applied(heir) > 500, "another worker has taken over")
+        zombie.signal(signal.SIGCONT)
+        assert zombie.wait() == 75, zombie.said()[-3000:]
+        assert "has a new owner" in zombie.said()
+        heir.signal(signal.SIGTERM)
+        assert heir.wait() == 0, heir.said()[-3000:]
+    assert_nothing_lost_or_doubled(kafka_system)
+
+
+def test_a_broker_that_crashes_and_returns_under_load_costs_nothing(
+    kafka_to_break: Kafka, new_system: Callable[..., System]
+) -> None:
+    system = new_system(kafka_to_break)
+    with replaying(system, world(), rate=4000):
+        worker = busy(system)
+        worker.await_ready()
+        for _ in range(2):
+            before = applied(worker)
+            await_that(lambda n=before: applied(worker) > n, "it is at work")
+            kafka_to_break.restart(crash=True)
+        before = applied(worker)
+        await_that(lambda: applied(worker) > before or caught_up(worker), "it goes on")
+        assert worker.process.poll() is None, worker.said()[-3000:]
+        worker.signal(signal.SIGTERM)
+        assert worker.wait() in {0, 75, 76}, worker.said()[-3000:]
+    assert_nothing_lost_or_doubled(system)
+
+
+def test_a_deleted_and_recreated_topic_is_read_from_its_start_and_said_so(
+    kafka_system: System,
+) -> None:
+    like = {"kind": "like", "account": "brand", "at": "2026-03-01T12:00:00Z"}
+    kafka_system.replay({**like, "id": str(n), "member": "before"} for n in range(30))
+    kafka_system.catch_up()
+    kafka_system.recreate(kafka_system.topic("like"))
+    kafka_system.replay({**like, "id": str(n), "member": "after"} for n in range(7))
+    worker = kafka_system.catch_up()
+    assert "was deleted and created anew" in worker.said()
+    relationships = kafka_system.relationships()
+    assert relationships["brand", "before"]["inbound"]["like"]["total"] == 30
+    assert relationships["brand", "after"]["inbound"]["like"]["total"] == 7
