@@ -42,9 +42,9 @@ class Census:
         """Move a plain count up by any `n`, or down by one."""
         if hour > clock - OLDEST:
             if n > 0:
-                _file(self._places[account], place(hour, ring), n)
+                _file(self._places[account], hour << 5 | ring, n)
             else:
-                _unfile(self._places[account], place(hour, ring))
+                _unfile(self._places[account], hour << 5 | ring)
 
     def move(self, account: str, old: Collection[int], new: Collection[int], clock: int) -> None:
         """File a relationship at its new places instead of its old ones."""

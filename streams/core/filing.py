@@ -84,35 +84,35 @@ class _Filed(Struct, gc=False):
         places = []
         engaged = 1 if seen.inbound >= 0 else 0
         if engaged:
-            places.append(place(seen.inbound // HOUR_MS, ACTIVE + following))
+            places.append(seen.inbound // HOUR_MS << 5 | ACTIVE + following)
             if not following:
-                places.append(place(ALWAYS, VISITOR))
+                places.append(ALWAYS << 5 | VISITOR)
         fourth = -1  # last hour of the 4th last active day
         if len(seen.active_days) > 1:
             active_days = sorted(seen.active_days)
             for days, ring in ON_DAYS.items():
                 if len(active_days) >= days:
-                    places.append(place(last_hour(active_days[-days]), ring))
+                    places.append(last_hour(active_days[-days]) << 5 | ring)
             if len(active_days) >= 4:
                 fourth = last_hour(active_days[-4])
         if seen.reply_in >= 0:
             replied = seen.reply_in // HOUR_MS
-            places.append(place(replied, REPLIER + following))
+            places.append(replied << 5 | REPLIER + following)
             if fourth >= 0:
-                places.append(place(min(fourth, replied), COMMITTED + following))
+                places.append(min(fourth, replied) << 5 | COMMITTED + following)
             if seen.reply_out >= 0:
                 if seen.reply_out >= seen.reply_in:
-                    places.append(place(replied, ANSWERED))
+                    places.append(replied << 5 | ANSWERED)
                 both = min(replied, seen.reply_out // HOUR_MS)
-                places.append(place(both, RECIPROCAL + following))
+                places.append(both << 5 | RECIPROCAL + following)
                 if len(seen.reply_days) > 1:
                     second = last_hour(sorted(seen.reply_days)[-2])
-                    places.append(place(min(both, second), CONNECTION + following))
+                    places.append(min(both, second) << 5 | CONNECTION + following)
         if self.followed_at is not None:
-            places.append(place(hour_of(self.followed_at), TENURE + engaged))
-            places.append(place(ALWAYS, DATED + engaged))
+            places.append(self.followed_at // HOUR_MS << 5 | TENURE + engaged)
+            places.append(ALWAYS << 5 | DATED + engaged)
         elif following:
-            places.append(place(ALWAYS, UNDATED + engaged))
+            places.append(ALWAYS << 5 | UNDATED + engaged)
         return places
 
 

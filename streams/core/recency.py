@@ -27,8 +27,8 @@ class Recency:
             self.inbound = max(summary.last[code] for code in SIDES[0])
             self.reply_in = summary.last[REPLY_IN]
             self.reply_out = summary.last[REPLY_OUT]
-        self.active_days = hourly.days(cells, SIDES[0])
-        self.reply_days = hourly.days(cells, (REPLY_IN, REPLY_OUT))
+        self.active_days = hourly.days(cells, SIDES[0]) if cells else set()
+        self.reply_days = hourly.days(cells, (REPLY_IN, REPLY_OUT)) if cells else set()
 
     def see(self, logged: Sequence[int]) -> None:
         """Take in entries of a log, as `packing.stamps` gives them."""
