@@ -1,0 +1,120 @@
+"""The order of things in a flush and in a takeover: what a crash in between would find."""
+
+import asyncio
+import json
+from collections.abc import Collection, Mapping
+from typing import Any, cast
+
+import pytest
+from aiokafka.errors import KafkaConnectionError
+
+from streams.core.partition import Partition, Rules
+from streams.core.partition_record import KEY
+from streams.table import Fenced, FlushFailed
+from streams.table.lease import Lease
+from streams.table.transaction import commit
+from tests.conftest import Broker
+from tests.table.test_table import Bench, always, like, likes_of, no_topic_ids, run
+
+
+def test_each_transaction_holds_exactly_the_chunks_that_its_offsets_say(broker: Broker) -> None:
+    """Chunks are applied while flushes wait; each event is a like, so likes = next offset."""
+
+    async def story(bench: Bench) -> None:
+        table = bench.table()
+        assert await table.take({0}, always)
+        for offset in range(0, 30, 3):
+            table.apply(bench.chunk(offset, like(offset)))
+            flushing = asyncio.ensure_future(table.flush())
+            for later in (1, 2):
+                await asyncio.sleep(0.001 * later)  # somewhere within the flush
+                table.apply(bench.chunk(offset + later, like(offset + later)))
+            await flushing
+        await table.flush()
+        likes, seen = 0, []
+        for record in await bench.read(bench.changelog):
+            if record.key == KEY:
+                seen.append((likes, json.loads(record.value)["next"][bench.likes]["offset"]))
+            else:
+                likes = (len(record.value) - 1) // 16
+        assert seen[-1] == (30, 30)
+        assert all(held == said for held, said in seen), seen
+
+    run(broker, story)
+
+
+def test_an_earlier_owner_is_shut_out_before_the_changelog_is_read(broker: Broker) -> None:
+    """Else it could add to what has just been read."""
+
+    async def story(bench: Bench) -> None:
+        old, new = bench.table(), bench.table()
+        assert await old.take({0}, always)
+        old.apply(bench.chunk(0, like(1)))
+
+        async def meanwhile(names: Collection[str]) -> Mapping[str, str | None]:
+            """Asked for just before the changelog is read."""
+            with pytest.raises(Fenced):
+                await old.flush()
+            return await no_topic_ids(names)
+
+        new._topic_ids = meanwhile
+        assert await new.take({0}, always)
+        assert likes_of(new) == 0
+
+    run(broker, story)
+
+
+class Failing:
+    """A producer whose nth step fails."""
+
+    def __init__(self, step: str, error: BaseException) -> None:
+        self.step, self.error = step, error
+        self.aborted = False
+
+    def create_batch(self) -> Any:
+        class Batch:
+            def append(self, **_: Any) -> object:
+                return object()
+
+            def close(self) -> None: ...
+
+        return Batch()
+
+    async def begin_transaction(self) -> None:
+        self._maybe_fail("begin")
+
+    async def send_batch(self, *_: Any, **__: Any) -> "asyncio.Future[object]":
+        self._maybe_fail("send")
+        delivery = asyncio.get_running_loop().create_future()
+        if self.step == "deliver":
+            delivery.set_exception(self.error)
+        else:
+            delivery.set_result(object())
+        return delivery
+
+    async def commit_transaction(self) -> None:
+        self._maybe_fail("commit")
+        if self.step == "hang":
+            await asyncio.Event().wait()
+
+    async def abort_transaction(self) -> None:
+        self.aborted = True
+
+    def _maybe_fail(self, step: str) -> None:
+        if step == self.step:
+            raise self.error
+
+
+@pytest.mark.parametrize("step", ["begin", "send", "deliver", "commit", "hang"])
+def test_a_transaction_that_fails_ends_the_process_with_76_and_is_never_gone_on_with(
+    step: str,
+) -> None:
+    """The next owner aborts it: what memory holds may not be what the changelog holds."""
+    producer = Failing(step, KafkaConnectionError())
+    lease = Lease(0, Partition(0, Rules(partitions=1)), cast(Any, producer))
+    snapshot = lease.snapshot({}, forced=True)
+    assert snapshot is not None
+    with pytest.raises(FlushFailed, match="partition 0") as failure:
+        asyncio.run(commit(lease, snapshot, "changelog", deadline=0.05))
+    assert failure.value.code == 76
+    assert not producer.aborted
