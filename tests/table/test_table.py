@@ -48,7 +48,7 @@ class Bench:
 
     def __init__(self, bootstrap: str) -> None:
         self.app = f"t{uuid4().hex[:10]}"
-        self.kafka = {"bootstrap_servers": bootstrap}
+        self.kafka = {"bootstrap_servers": [bootstrap]}
         self.kinds = {f"{self.app}-{topic}": kind for kind, topic in TOPIC_OF.items()}
         self.likes = f"{self.app}-likes"
         self.changelog, self.dead_letters = f"{self.app}-changelog", f"{self.app}-dead-letters"
