@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Collection, Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -26,7 +26,7 @@ from streams.transport import ChunkedApp, TransportSettings
 log = logging.getLogger(__name__)
 
 #: Seconds that an orderly stop may take before the worker leaves without it.
-GRACE = 30.0
+GRACE = 20.0
 
 #: Seconds without a beat after which the event loop counts as hung.
 HUNG_AFTER = 30.0
@@ -35,20 +35,20 @@ HUNG_AFTER = 30.0
 REQUEST_TIMEOUT = 30.0
 
 
-def run_worker(settings: Settings, *, until_caught_up: bool = False) -> int:
-    """Run one worker until it is told to stop; return the exit status of the process.
+def run_worker(settings: Settings, *, until_caught_up: bool = False) -> NoReturn:
+    """Run one worker until it is told to stop, and end the process.
+
+    Its exit status is 0 after an orderly stop, 1 after a crash of the engine or when the last
+    flush did not succeed, and that of a `Halt` where there was one.
 
     Args:
         settings: valid settings.
         until_caught_up: apply what the source topics held at the start, flush, and stop.
-
-    Returns:
-        0 after an orderly stop, 1 after a crash of the engine. A `Halt` ends the process with its
-        own status instead of returning.
     """
     logs.configure(settings.log_level)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    return asyncio.run(_Worker(settings).run(until_caught_up=until_caught_up))
+    asyncio.run(_Worker(settings).run(until_caught_up=until_caught_up))
+    raise AssertionError("a worker ends its process")
 
 
 class _Worker:
@@ -73,7 +73,7 @@ class _Worker:
 
         return await asyncio.to_thread(ask)
 
-    async def run(self, *, until_caught_up: bool) -> int:
+    async def run(self, *, until_caught_up: bool) -> NoReturn:
         app = ChunkedApp(transport_settings(self._settings), self._table)
         app.in_worker = True
         consume_relationships(app, self._table, halt)
@@ -85,43 +85,43 @@ class _Worker:
         server = Server(application(self._page(), self._alive, self._ready))
         port = server.start(self._settings.http_host, self._settings.http_port)
         log.info("Metrics at http://%s:%d/metrics", self._settings.http_host, port)
-        tasks = [
+        tasks: list[asyncio.Task[Any]] = [
             asyncio.create_task(stop.wait()),
             asyncio.create_task(app.start()),
             asyncio.create_task(self._watch(app, ends)),
         ]
-        try:
-            await self._until_over(app, tasks)
-            return await self._leave(app)
-        finally:
-            for task in tasks:
-                task.cancel()
-            server.stop()
+        reason = await self._until_over(app, tasks)
+        status = await self._leave(app, reason)
+        server.stop()
+        end_process(status)
 
-    async def _until_over(self, app: ChunkedApp, tasks: list[asyncio.Task[None]]) -> None:
-        """Wait for the first of: told to stop, caught up, crashed."""
+    async def _until_over(
+        self, app: ChunkedApp, tasks: list[asyncio.Task[Any]]
+    ) -> BaseException | None:
+        """Wait for the first of: told to stop, caught up, crashed. Return what it crashed with."""
         stopped, started, watched = tasks
         crashed = asyncio.create_task(app.wait_until_stopped())
-        tasks.append(crashed)
-        await asyncio.wait(
-            {stopped, started, watched, crashed}, return_when=asyncio.FIRST_COMPLETED
-        )
-        if started.done():
-            started.result()
-            await asyncio.wait({stopped, watched, crashed}, return_when=asyncio.FIRST_COMPLETED)
-        if watched.done():
-            watched.result()
+        over = {stopped, watched, crashed}
+        await asyncio.wait({started, *over}, return_when=asyncio.FIRST_COMPLETED)
+        if started.done() and started.exception() is not None:
+            return started.exception()
+        await asyncio.wait(over, return_when=asyncio.FIRST_COMPLETED)
+        if watched.done() and watched.exception() is not None:
+            return watched.exception()
+        crash: BaseException | None = app.crash_reason
+        return crash
 
-    async def _leave(self, app: ChunkedApp) -> int:
-        reason = app.crash_reason
-        try:
-            await asyncio.wait_for(app.stop(), timeout=GRACE)
-            await self._table.close()
-        except TimeoutError:
-            log.error("The worker did not stop within %.0f s; leaving as it is", GRACE)
-            return 1
+    async def _leave(self, app: ChunkedApp, reason: BaseException | None) -> int:
+        """Flush and leave the group, in time; return the exit status."""
+        stopping = asyncio.ensure_future(app.stop())
+        await asyncio.wait({stopping}, timeout=GRACE)
+        if not stopping.done():
+            log.warning("Leaving the group takes more than %.0f s: going without", GRACE)
         if reason is not None:
-            log.critical("The worker crashed: %r", reason)
+            log.critical("The worker crashed; start it again: %r", reason, exc_info=reason)
+            return 1
+        if self._table.unflushed:
+            log.error("The last changes were not flushed. Nothing is lost: they will be read again")
             return 1
         log.info("Stopped, everything applied is flushed")
         return 0
@@ -132,6 +132,8 @@ class _Worker:
         while True:
             await asyncio.sleep(self._settings.flush_interval)
             self._beat = time.monotonic()
+            if app.consumer_started:
+                await app.consumer.check_membership()
             if not self._table.ready:
                 frozen = False
                 continue
@@ -188,9 +190,15 @@ class _Worker:
 def halt(reason: Halt) -> NoReturn:
     """End the process at once: see `streams.table.halt`."""
     log.critical("%s: %s", type(reason).__name__, reason, exc_info=reason)
+    end_process(reason.code)
+
+
+def end_process(status: int) -> NoReturn:
+    """End the process without waiting for threads: one may wait for a broker that is gone."""
     logging.shutdown()
+    sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(reason.code)
+    os._exit(status)
 
 
 def now_ms() -> int:

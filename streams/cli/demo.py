@@ -100,7 +100,7 @@ def _work(settings: Settings) -> None:
 
 
 def _run_worker(settings: Settings) -> None:
-    raise SystemExit(run_worker(settings, until_caught_up=True))
+    run_worker(settings, until_caught_up=True)
 
 
 def _census(settings: Settings) -> Iterator[dict[str, Any]]:

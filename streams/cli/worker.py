@@ -21,8 +21,7 @@ from streams.topics import check
     is_flag=True,
     help="Apply what the topics hold now, write it down, and exit.",
 )
-@click.pass_context
-def worker(ctx: click.Context, *, until_caught_up: bool) -> None:
+def worker(*, until_caught_up: bool) -> None:
     """Run a worker: events in, metrics out.
 
     Several workers with the same CLOSEKNIT_APP share the partitions. SIGTERM or Ctrl-C ends one
@@ -34,4 +33,5 @@ def worker(ctx: click.Context, *, until_caught_up: bool) -> None:
         found = existing_topics(settings, [topic.name for topic in wanted])
     if grave := [finding for finding in check(wanted, found) if finding.grave]:
         raise Failure("\n".join(["the topics are not fit:", *map(str, grave)]))
-    ctx.exit(run_worker(settings, until_caught_up=until_caught_up))
+    with plain_errors(settings):
+        run_worker(settings, until_caught_up=until_caught_up)

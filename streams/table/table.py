@@ -388,8 +388,16 @@ class RelationshipsTable:
                 "topics with: closeknit reset"
             )
 
+    @property
+    def unflushed(self) -> bool:
+        """Whether anything applied is in no committed transaction."""
+        return any(
+            lease.flushed is None or lease.flushed.next != lease.positions
+            for lease in self.leases()
+        )
+
     async def close(self) -> None:
-        """Close every producer, at the end of an orderly shutdown."""
+        """Close every producer."""
         for number in list(self._leases):
             self._release(number)
         if self._closing:

@@ -85,5 +85,10 @@ class ChunkedApp(faust.App):  # type: ignore[misc]
         }
         self.on_partitions_revoked.connect(self._flush_what_was_applied)
 
+    @property
+    def consumer_started(self) -> bool:
+        """Whether there is a consumer to ask yet."""
+        return self._consumer is not None and self._consumer.started
+
     async def _flush_what_was_applied(self, *_: Any, **__: Any) -> None:
         await self.ledger.flush()

@@ -30,6 +30,10 @@ class BrokenChain(RuntimeError):
     """Records arrived that do not follow the ones before them."""
 
 
+class LostMembership(RuntimeError):
+    """The consumer group works without this worker; only a new start brings it back."""
+
+
 class Progress(NamedTuple):
     """Offsets of one source partition: the next to apply, and the end as far as known."""
 
@@ -156,6 +160,24 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Do nothing: Faust judges progress by acks, of which chunks have none."""
+
+    async def check_membership(self) -> None:
+        """Ask aiokafka whether it is still a working member of the group.
+
+        It would tell whoever polls it; Faust goes past that, and would wait for ever.
+
+        Raises:
+            LostMembership: it is not, and will not become one by itself.
+        """
+        try:
+            await self._thread.call_thread(self._ask_coordinator)
+        except KafkaError as error:
+            raise LostMembership(f"this worker lost its place in the group: {error}") from error
+
+    async def _ask_coordinator(self) -> None:
+        consumer = self._thread._consumer
+        if consumer is not None and consumer._coordinator is not None:
+            consumer._coordinator.check_errors()
 
     def progress(self) -> dict[TP, Progress]:
         """How far each owned partition has been applied, and how far it goes."""

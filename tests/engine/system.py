@@ -8,13 +8,12 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -119,7 +118,7 @@ class System:
             "CLOSEKNIT_PARTITIONS": str(partitions),
             "CLOSEKNIT_CLOCK": "event",
             "CLOSEKNIT_HTTP_PORT": "0",
-            "CLOSEKNIT_DATA_DIR": str(folder / "data"),
+            "CLOSEKNIT_DATA_DIR": str(folder / "scratch"),
             "CLOSEKNIT_SESSION_TIMEOUT": "6",
             "CLOSEKNIT_HEARTBEAT_INTERVAL": "1",
             "CLOSEKNIT_REBALANCE_TIMEOUT": "10",
@@ -212,26 +211,19 @@ class System:
 @contextmanager
 def replaying(system: System, events: Iterable[Mapping[str, Any]], rate: float) -> Iterator[None]:
     """Replay events at so many a second beside the test; on leaving, wait until all are sent."""
-    replay = subprocess.Popen(
-        [sys.executable, "-m", "streams", "replay", "--rate", str(rate), "-"],
-        env={**os.environ, **system.environment},
-        cwd=REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    feeder = threading.Thread(target=feed, args=(replay, events))
-    feeder.start()
+    file = system.folder / "events.jsonl"
+    file.write_text("".join(json.dumps(event) + "\n" for event in events))
+    with (system.folder / "replay.log").open("wb") as log:
+        replay = subprocess.Popen(
+            [sys.executable, "-m", "streams", "replay", "--rate", str(rate), str(file)],
+            env={**os.environ, **system.environment},
+            cwd=REPOSITORY,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     try:
         yield
-        feeder.join()
-        assert replay.wait(PATIENCE) == 0, replay.stderr and replay.stderr.read()
+        assert replay.wait(PATIENCE) == 0, (system.folder / "replay.log").read_text()
     finally:
         replay.kill()
-        feeder.join()
-
-
-def feed(replay: subprocess.Popen[bytes], events: Iterable[Mapping[str, Any]]) -> None:
-    assert replay.stdin is not None
-    with replay.stdin as stdin, suppress(BrokenPipeError):
-        stdin.writelines(json.dumps(event).encode() + b"\n" for event in events)
+        replay.wait()
