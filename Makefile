@@ -31,6 +31,8 @@ format: $(READY) ## Put the code in order
 lock: $(READY) ## Choose the newest allowed versions and write their hashes (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra embedded --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --upgrade -o requirements.lock
+	uv pip compile pyproject.toml --constraints requirements.lock --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate -o requirements-runtime.lock
 
 clean: ## Remove what make made
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
