@@ -15,7 +15,9 @@ def new_system(tmp_path: Path) -> Iterator[Callable[..., System]]:
     made: list[System] = []
 
     def make(broker: Broker, **settings: str) -> System:
-        system = System(broker.bootstrap, tmp_path, **settings)
+        folder = tmp_path / f"system-{len(made)}"
+        folder.mkdir()
+        system = System(broker.bootstrap, folder, **settings)
         made.append(system)
         return system
 

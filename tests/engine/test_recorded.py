@@ -2,13 +2,15 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 import pytest
 
-from tests.engine.system import System, await_that
+from streams.brokers import EmbeddedBroker
+from tests.conftest import Broker
+from tests.engine.system import System, Worker, await_that
 from tests.model import collegemsg
 from tests.model.recount import Recount
 
@@ -67,13 +69,34 @@ def test_the_bluesky_sample_gives_the_interactions_that_are_in_it(system: System
 @collegemsg.needs_recording
 @pytest.mark.parametrize("workers", [1, 2])
 def test_collegemsg_equals_the_recount_with_one_worker_and_with_two(
-    system: System, workers: int
+    broker: Broker, new_system: Callable[..., System], workers: int
 ) -> None:
-    system.replay(collegemsg.events())
-    running = [system.worker("--until-caught-up") for _ in range(workers)]
-    for worker in running:
-        assert worker.wait(180) == 0, worker.said()[-3000:]
+    system = new_system(broker)
+    while True:
+        system.replay(collegemsg.events())
+        running = [system.worker("--until-caught-up") for _ in range(workers)]
+        await_that(lambda w=running: ended(w), "the workers have caught up", patience=180)
+        if isinstance(broker, EmbeddedBroker) and any(map(given_nothing, running)):
+            system = new_system(broker)
+            continue
+        break
+    assert [worker.process.returncode for worker in running] == [0] * workers
     recount = recounted()
     stages = Counter(one["stage"] for one in recount.relationships())
     assert stages == {"connection": 206, "conversation": 278, "lapsed": 19_812, "none": 7_380}
     assert_equal_to_the_recount(system, recount)
+
+
+def ended(workers: list[Worker]) -> bool:
+    """Whether all have ended, or one has failed."""
+    states = [worker.process.poll() for worker in workers]
+    return None not in states or any(states)
+
+
+def given_nothing(worker: Worker) -> bool:
+    """Whether the embedded broker made this mistake, about once in thirty joins of two at once.
+
+    It answers the leader of a group with no assignment at all, and there the group stays. The
+    worker notices and ends; a group of another name is all that helps.
+    """
+    return worker.process.poll() == 1 and "lost its place in the group" in worker.said()
