@@ -14,6 +14,7 @@ from streams.brokers import BrokerUnavailableError
 from streams.committed import ReadingStuck
 from streams.core.packing import CorruptValue
 from streams.core.partition_record import UnknownFormat
+from streams.metrics.server import CannotListenError
 from streams.settings import InvalidSettings, Settings, load
 from streams.topics import (
     Found,
@@ -68,6 +69,8 @@ def plain_errors(settings: Settings) -> Iterator[None]:
         yield
     except _EXPECTED as error:
         raise Failure(str(error)) from error
+    except CannotListenError as error:
+        raise Failure(error.strerror or str(error)) from error
     except _UNREACHABLE as error:
         raise Failure(
             f"no Kafka broker answers at {settings.broker}: is it running, and is CLOSEKNIT_BROKER "

@@ -11,7 +11,8 @@ import pytest
 from tests.brokers.kafka import Kafka
 from tests.engine.system import System, Worker, await_that, replaying
 from tests.engine.test_recorded import assert_equal_to_the_recount
-from tests.model import worlds
+from tests.engine.test_recorded import recounted as collegemsg_recounted
+from tests.model import collegemsg, worlds
 from tests.model.recount import Recount
 
 pytestmark = pytest.mark.kafka
@@ -59,11 +60,27 @@ def assert_nothing_lost_or_doubled(system: System) -> None:
     assert_equal_to_the_recount(system, recounted())
 
 
+@pytest.mark.parametrize(
+    ("events", "recount", "rate"),
+    [
+        pytest.param(world, recounted, 2500, id="random worlds"),
+        pytest.param(
+            lambda: list(collegemsg.events()),
+            collegemsg_recounted,
+            5000,
+            id="recorded",
+            marks=collegemsg.needs_recording,
+        ),
+    ],
+)
 def test_a_worker_killed_ten_times_at_random_moments_leaves_the_same_tables(
     kafka_system: System,
+    events: Callable[[], list[dict[str, Any]]],
+    recount: Callable[[], Recount],
+    rate: float,
 ) -> None:
     chance = random.Random(7)
-    with replaying(kafka_system, world(), rate=2500):
+    with replaying(kafka_system, events(), rate):
         for _ in range(10):
             worker = busy(kafka_system)
             worker.await_ready()
@@ -72,7 +89,8 @@ def test_a_worker_killed_ten_times_at_random_moments_leaves_the_same_tables(
                 lambda w=worker, n=enough: applied(w) >= n or caught_up(w), f"{enough} are read"
             )
             worker.kill()
-    assert_nothing_lost_or_doubled(kafka_system)
+    kafka_system.catch_up()
+    assert_equal_to_the_recount(kafka_system, recount())
 
 
 def test_workers_that_join_and_leave_under_load_leave_the_same_tables(
