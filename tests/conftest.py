@@ -28,7 +28,7 @@ class Broker(Protocol):
     bootstrap: str
 
 
-def _missing(reason: str) -> NoReturn:
+def missing(reason: str) -> NoReturn:
     """Skip on a laptop; in CI nothing is skipped."""
     if os.environ.get("CLOSEKNIT_REQUIRE_ALL") == "1":
         pytest.fail(f"CLOSEKNIT_REQUIRE_ALL=1, and {reason}")
@@ -39,7 +39,7 @@ def _run_kafka(folder: Path) -> Iterator[Kafka]:
     try:
         kafka = Kafka(folder)
     except KafkaMissingError as error:
-        _missing(str(error))
+        missing(str(error))
     with kafka:
         yield kafka
 
@@ -49,7 +49,7 @@ def promtool() -> Promtool:
     """Asserts that Prometheus's own checker has nothing to say about a page of metrics."""
     found = shutil.which("promtool")
     if found is None:
-        _missing("promtool is not installed (Debian: apt-get install prometheus)")
+        missing("promtool is not installed (Debian: apt-get install prometheus)")
 
     def check(page: str) -> None:
         command = [found, "check", "metrics"]
@@ -78,7 +78,7 @@ def embedded_broker() -> Iterator[EmbeddedBroker]:
     try:
         broker.start()
     except BrokerUnavailableError as error:
-        _missing(str(error))
+        missing(str(error))
     yield broker
     broker.stop()
 

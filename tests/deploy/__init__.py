@@ -1,0 +1,1 @@
+"""What is shipped to run Closeknit: checked without a Docker engine."""
