@@ -1,0 +1,109 @@
+"""What the pages say is so: every name in them is one that the code has."""
+
+import inspect
+from typing import Any
+
+import pytest
+
+from schemas.events import Reason
+from streams.core.partition import Outcome
+from streams.core.relationship import Stage
+from streams.table import halt
+from streams.transport import ChunkConsumer, ChunkSchema, TakeoverManager
+from streams.transport.consumer import ConsumerThread, Producer
+from streams.transport.rebalance import Takeover
+from tests.docs.checks import (
+    CHECKS,
+    WIDTH,
+    Check,
+    dead_links,
+    long_lines,
+    missing_code,
+    unknown_commands,
+    unknown_metrics,
+    unknown_targets,
+    unknown_variables,
+)
+from tests.docs.pages import PAGES, REPOSITORY, Page
+
+
+def test_no_page_is_left_out() -> None:
+    written = {f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md")}
+    assert written <= set(PAGES)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_names_only_what_there_is(path: str, check: Check) -> None:
+    """Files, tests, links, variables, metrics, commands, options: see `checks`."""
+    assert check(Page.read(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        (long_lines, "word " * (WIDTH // 5 + 1)),
+        (dead_links, "[here](docs/nowhere.md)"),
+        (dead_links, "[here](docs/glossary.md#no-such-heading)"),
+        (missing_code, "`streams/nowhere.py`"),
+        (missing_code, "`streams/app.py::no_such_function`"),
+        (missing_code, "`streams/table/lease.py::Lease.no_such_method`"),
+        (missing_code, "`tests/docs/test_docs.py::test_that_nobody_wrote`"),
+        (unknown_variables, "`CLOSEKNIT_NO_SUCH_SETTING`"),
+        (unknown_variables, "```sh\nexport CLOSEKNIT_BROKERS=x\n```"),
+        (unknown_metrics, '```text\ncloseknit_members{account="a"} 1\n```'),
+        (unknown_commands, "`closeknit people`"),
+        (unknown_commands, "`closeknit topics delete`"),
+        (unknown_commands, "`closeknit topics create|delete`"),
+        (unknown_commands, "`closeknit export --as-off`"),
+        (unknown_commands, "```sh\ncat x | closeknit import -\n```"),
+        (unknown_commands, "`--no-such-option`"),
+        (unknown_targets, "`make tea`"),
+    ],
+)
+def test_each_check_notices_what_is_wrong(check: Check, text: str) -> None:
+    """A check that has never refused anything proves nothing."""
+    assert len(check(Page("README.md", text))) == 1
+
+
+def test_each_invariant_says_why_and_where_and_names_its_test() -> None:
+    sections = Page.read("docs/invariants.md").sections(3)
+    assert len(sections) > 20
+    for title, text in sections.items():
+        where = text.partition("- **Where:**")[2].partition("- **Test:**")[0]
+        test = text.partition("- **Test:**")[2]
+        assert "- **Why:** " in text, title
+        assert "`streams/" in where or "`schemas/" in where, title
+        assert "::test_" in test, title
+
+
+@pytest.mark.parametrize("words", [Stage, Outcome, Reason])
+def test_the_glossary_has_every_word_that_a_number_bears(words: Any) -> None:
+    glossary = set(Page.read("docs/glossary.md").spans())
+    assert {str(word) for word in words} <= glossary
+
+
+def test_each_exit_code_of_a_halt_is_explained() -> None:
+    rows = Page.read("docs/operations.md").rows()
+    explained = {(name.strip("`"), code) for code, name, *_ in (r for r in rows if len(r) == 4)}
+    halts = {
+        (name, str(found.code))
+        for name, found in inspect.getmembers(halt, inspect.isclass)
+        if found is not halt.Halt
+    }
+    assert halts <= explained
+
+
+def test_the_table_of_what_we_replace_in_faust_is_complete() -> None:
+    """Each method that overrides one of Faust's, and no other."""
+    ours = (ConsumerThread, ChunkConsumer, Producer, ChunkSchema, Takeover, TakeoverManager)
+    replaced = {
+        f"{cls.__name__}.{name}"
+        for cls in ours
+        for name, value in vars(cls).items()
+        if (callable(value) or isinstance(value, property)) and not name.startswith("__")
+        if hasattr(cls.__bases__[0], name)
+    }
+    section = Page.read("docs/architecture.md").sections(2)["What we replace in Faust 0.15.3"]
+    rows = Page("", section).rows()[1:]
+    assert {name.strip("`") for row in rows for name in row[0].split(", ")} == replaced
