@@ -51,6 +51,10 @@ def run_worker(settings: Settings, *, until_caught_up: bool = False) -> NoReturn
     raise AssertionError("a worker ends its process")
 
 
+Ends = Mapping[tuple[str, int], int]
+"""End offset by source topic and partition."""
+
+
 class _Worker:
     """Everything that makes a worker, put together."""
 
@@ -90,8 +94,10 @@ class _Worker:
             asyncio.create_task(app.start()),
             asyncio.create_task(self._watch(app, ends)),
         ]
+        pulse = asyncio.create_task(self._pulse())
         reason = await self._until_over(app, tasks)
         status = await self._leave(app, reason)
+        pulse.cancel()
         server.stop()
         end_process(status)
 
@@ -126,12 +132,18 @@ class _Worker:
         log.info("Stopped, everything applied is flushed")
         return 0
 
-    async def _watch(self, app: ChunkedApp, ends: Mapping[tuple[str, int], int] | None) -> None:
-        """Beat, measure lag, and end once caught up with `ends`, if there are any."""
+    async def _pulse(self) -> None:
+        """Beat for as long as the event loop does; waits for nothing, so nothing can hold it up."""
+        while True:
+            self._beat = time.monotonic()
+            await asyncio.sleep(1.0)
+
+    async def _watch(self, app: ChunkedApp, ends: Ends | None) -> None:
+        """Watch over membership and lag, and end once caught up with `ends`, if there are any."""
         frozen = False
+        resent = self._meters.rerouted
         while True:
             await asyncio.sleep(self._settings.flush_interval)
-            self._beat = time.monotonic()
             if app.consumer_started:
                 await app.consumer.check_membership()
             if not self._table.ready:
@@ -145,14 +157,22 @@ class _Worker:
             progress = app.consumer.progress()
             for tp, reached in progress.items():
                 self._table.measure_lag(tp.topic, tp.partition, *reached)
-            if ends is not None and all(
-                reached.position >= ends[tp.topic, tp.partition] for tp, reached in progress.items()
+            if ends is None or any(
+                reached.position < ends[tp.topic, tp.partition] for tp, reached in progress.items()
             ):
-                await self._table.flush()
+                continue
+            await self._table.flush()
+            if resent == self._meters.rerouted:
                 return
+            # What was in the wrong partition is in the right one now, and still to be applied.
+            resent, ends = self._meters.rerouted, await self._ends()
 
-    async def _ends(self) -> dict[tuple[str, int], int]:
-        consumer = AIOKafkaConsumer(**self._settings.connection(), isolation_level="read_committed")
+    async def _ends(self) -> Ends:
+        """Where the source topics end, uncommitted records included.
+
+        A commit is acknowledged before it shows in the end of committed records.
+        """
+        consumer = AIOKafkaConsumer(**self._settings.connection())
         await consumer.start()
         try:
             ends = await consumer.end_offsets(
@@ -172,7 +192,10 @@ class _Worker:
         listed = self._settings.accounts
         accounts = None if listed.path is None else [Account(*entry) for entry in listed.entries]
         return Page(
-            self._table, self._meters, Accounts(accounts, limit=self._settings.max_accounts)
+            self._table,
+            self._meters,
+            Accounts(accounts, limit=self._settings.max_accounts),
+            now=lambda: now_ms() / 1000,
         )
 
     def _alive(self) -> str | None:

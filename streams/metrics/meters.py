@@ -67,6 +67,11 @@ class Meters:
         for outcome, n in outcomes.items():
             counts[outcome.value] += n
 
+    @property
+    def rerouted(self) -> int:
+        """Records sent on to their right partition since the start."""
+        return sum(counts[Outcome.REROUTED] for counts in self.events.values())
+
     def dead_letter(self, reason: Reason, n: int = 1) -> None:
         """Add `n` dead letters of one reason."""
         self.dead_letters[reason.value] += n

@@ -81,6 +81,7 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         self._read: dict[TP, int] = {}
         self._group_committed: dict[TP, int] = {}
         self._group_commit_at = monotonic()
+        self._group_commit: asyncio.Task[None] | None = None
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -114,7 +115,13 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
     ) -> bool:
         """Flush the ledger, and now and then tell the group how far it got."""
         await self.app.ledger.flush()
-        await self._commit_group_offsets()
+        # During a rebalance a commit can confuse brokers about who is a member. And nothing may
+        # wait for one: it can take as long as the group's coordinator is away.
+        due = monotonic() - self._group_commit_at >= GROUP_COMMIT_INTERVAL
+        idle = self._group_commit is None or self._group_commit.done()
+        if due and idle and not self.app.rebalancing and not self.app.should_stop:
+            self._group_commit_at = monotonic()
+            self._group_commit = asyncio.create_task(self._commit_group_offsets())
         return True
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
@@ -122,11 +129,6 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         return await self.commit(topics, start_new_transaction)
 
     async def _commit_group_offsets(self) -> None:
-        # During a rebalance a commit can confuse brokers about who is a member.
-        due = monotonic() - self._group_commit_at >= GROUP_COMMIT_INTERVAL
-        if not due or self.app.rebalancing or self.app.should_stop:
-            return
-        self._group_commit_at = monotonic()
         assigned = self.assignment()
         moved = {
             tp: offset
