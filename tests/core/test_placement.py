@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.partitioner.default import murmur2 as kafka_python_murmur2
 
-from streams.core.placement import account_of, murmur2, partition_of, relationship_key
+from streams.core.placement import (
+    account_of,
+    murmur2,
+    partition_of,
+    partitions_of,
+    relationship_key,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +34,13 @@ def test_murmur2_gives_the_numbers_of_kafkas_own_test(data, expected):
 def test_murmur2_agrees_with_another_client(data):
     """Any key hashes as kafka-python hashes it."""
     assert murmur2(data) == kafka_python_murmur2(data) % 2**32
+
+
+@given(st.lists(st.binary(max_size=9)), st.binary(max_size=64), st.integers(1, 64))
+def test_many_keys_are_placed_as_each_of_them(keys, longer, partitions):
+    """Hashed together or alone: any lengths, few of one length or many."""
+    keys += [longer + bytes([i]) for i in range(len(keys))]
+    assert partitions_of(keys, partitions) == {key: partition_of(key, partitions) for key in keys}
 
 
 @given(st.text(max_size=20), st.integers(1, 64))
