@@ -6,8 +6,9 @@ whole hours before the clock.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
-from operator import itemgetter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, chain
+from operator import itemgetter, sub
 from typing import Final, NamedTuple
 
 from streams.core import filing
@@ -46,7 +47,12 @@ EDGES: Final = (0, 24, 72, 168, 336, 504, 672, 840, 1344, 2160)
 
 _AHEAD = len(EDGES) - 1  # the slice of hours after the clock, after those between the edges
 _SLICES = len(EDGES)
-_SLICE_OF_AGE = bytes(bisect_right(EDGES, age) - 1 for age in range(EDGES[-1]))
+# The slot of a place, by how far it lies before the last place of the clock's hour.
+_SLOTS = [
+    ring * _SLICES + bisect_right(EDGES, age) - 1
+    for age in range(EDGES[-1])
+    for ring in reversed(range(filing.RINGS))
+]
 _NO_YES = ("no", "yes")
 
 
@@ -64,16 +70,14 @@ class Series(NamedTuple):
 def read(places: Mapping[int, int], clock: int) -> list[int]:
     """Read every series from an account's counts by place, aligned with `SERIES`."""
     slots = [0] * (filing.RINGS * _SLICES)
+    known, oldest, last = _SLOTS, len(_SLOTS), filing.place(clock, filing.RINGS - 1)
     for filed, n in places.items():
-        age = clock - (filed >> 5)
-        if age < 0:
-            slots[(filed & 31) * _SLICES + _AHEAD] += n
-        elif age < EDGES[-1]:
-            slots[(filed & 31) * _SLICES + _SLICE_OF_AGE[age]] += n
-    return [
-        sum([slots[slot] for slot in plus]) - sum([slots[slot] for slot in minus])
-        for plus, minus in _TERMS
-    ]
+        before = last - filed
+        if before < 0:
+            slots[filed % filing.RINGS * _SLICES + _AHEAD] += n
+        elif before < oldest:
+            slots[known[before]] += n
+    return list(map(sub, _plus(slots), _minus(slots)))
 
 
 Slots = tuple[int, ...]
@@ -191,8 +195,23 @@ def _stages() -> Iterator[Row]:
             yield _row("relationships", {"stage": stage, "following": following}, plus, minus)
 
 
+def _summing(groups: Iterable[Slots]) -> Callable[[Sequence[int]], Iterator[int]]:
+    # All sums in a handful of calls: each is a difference of two running ones.
+    groups = list(groups)
+    bounds = list(accumulate(map(len, groups), initial=0))
+    pick = itemgetter(*chain.from_iterable(groups))
+    begins, ends = itemgetter(*bounds[:-1]), itemgetter(*bounds[1:])
+
+    def sums(slots: Sequence[int]) -> Iterator[int]:
+        running = list(accumulate(pick(slots), initial=0))
+        return map(sub, ends(running), begins(running))
+
+    return sums
+
+
 _ROWS = tuple(_table())
-_TERMS = tuple((plus, minus) for _, plus, minus in _ROWS)
+_plus = _summing(plus for _, plus, _ in _ROWS)
+_minus = _summing(minus for _, _, minus in _ROWS)
 
 SERIES: Final[tuple[Series, ...]] = tuple(map(itemgetter(0), _ROWS))
 """Every gauge of an account, in the order of the table of metrics."""
