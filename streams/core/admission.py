@@ -5,11 +5,9 @@ ignored member, a record for another partition) or admitted. Nothing that a stra
 raises.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
-
-from msgspec import Struct
 
 from schemas.events import (
     TOPIC_OF,
@@ -20,7 +18,7 @@ from schemas.events import (
     check_identity,
     decode_many,
 )
-from streams.core.placement import partition_of, relationship_key
+from streams.core.placement import partitions_of, relationship_key
 from streams.core.relationship import Strength
 from streams.core.time import format_ms, parse_at
 
@@ -97,83 +95,99 @@ class Misplaced(NamedTuple):
 class PassedBy(NamedTuple):
     """A valid record that changes no relationship here."""
 
-    at: int  # ms
     outcome: Outcome  # TICK, IGNORED or REROUTED
     misplaced: Misplaced | None = None
 
 
-class Admitted(Struct, frozen=True, gc=False):
-    """An event to apply to the relationship with this key."""
+Verdict = tuple[Event | PassedBy | Refused, int, bytes]
+"""What is to be done with a record (an event is to be applied), its `at` in ms, -1 if refused, and
+the key of the relationship."""
 
-    event: Event
-    at: int  # ms
-    key: bytes
+_TICK, _IGNORED = PassedBy(Outcome.TICK), PassedBy(Outcome.IGNORED)
 
 
 def decode_records(records: Sequence[Record], max_bytes: int) -> list[Event | InvalidEvent]:
     """Decode the values of many records, without looking into those that are too large."""
     values = [record.value or b"" for record in records]
+    sizes = list(map(len, values))
+    if max(sizes, default=0) <= max_bytes:
+        return decode_many(values)
     events = decode_many([value if len(value) <= max_bytes else b"" for value in values])
     return [
-        event if len(value) <= max_bytes else _too_large(len(value), max_bytes)
-        for event, value in zip(events, values, strict=True)
+        event if size <= max_bytes else _too_large(size, max_bytes)
+        for event, size in zip(events, sizes, strict=True)
     ]
 
 
 def admit(
-    event: Event | InvalidEvent,
-    record: Record,
+    records: Sequence[Record],
     kind: str,
     number: int,
     rules: Rules,
     known: Container[bytes],
     now_ms: int,
-) -> Admitted | PassedBy | Refused:
-    """Decide what is to be done with one record.
+) -> Iterator[Verdict]:
+    """Decide record by record what is to be done; each is to be done before the next is decided.
 
     Args:
-        event: what the record's value was decoded to.
-        record: the record.
-        kind: the kind of event that its topic carries.
-        number: the partition number in which it was read.
+        records: a chunk of records.
+        kind: the kind of event that their topic carries.
+        number: the partition number in which they were read.
         rules: the settings.
         known: the keys of the relationships here. What one of them was admitted with need not be
             checked again: ids and placement.
         now_ms: the wall clock.
     """
-    if isinstance(event, InvalidEvent):
-        return Refused(record, event.reason, event.detail)
-    is_tick = event.kind == "tick"
-    if event.kind != kind and not is_tick:
-        detail = f'kind is "{event.kind}"; the topic is that of {TOPIC_OF[kind]}'
-        return Refused(record, Reason.KIND_MISMATCH, detail)
-    try:
-        at = parse_at(event.at)
-    except ValueError as error:
-        return Refused(record, Reason.INVALID_TIME, f"at is {error}")
-    if rules.clock == "wall" and at > (latest := _latest(record, rules, now_ms)):
-        detail = f"at is {format_ms(at)}; {format_ms(latest)} is the latest allowed"
-        return Refused(record, Reason.IN_FUTURE, detail)
-    if is_tick:
-        return PassedBy(at, Outcome.TICK)
-    if fault := check_id(event.id):
-        return Refused(record, *fault)
-    key = relationship_key(event.account, event.member)
-    is_new = key not in known
-    if is_new and (fault := check_identity(event.account, event.member)):
-        return Refused(record, *fault)
-    if event.member in rules.ignored_members:
-        return PassedBy(at, Outcome.IGNORED)
-    if is_new and (home := partition_of(key, rules.partitions)) != number:
-        for name, origin in record.headers:
-            if name == REROUTED_FROM:
-                detail = (
-                    f"belongs in partition {home} of {rules.partitions}, and was already re-sent "
-                    f"once, from {origin.decode(errors='replace')}"
-                )
-                return Refused(record, Reason.MISPLACED, detail)
-        return PassedBy(at, Outcome.REROUTED, Misplaced(record, home, key))
-    return Admitted(event, at, key)
+    events = decode_records(records, rules.max_value_bytes)
+    keys = [
+        b"" if isinstance(event, InvalidEvent) else relationship_key(event.account, event.member)
+        for event in events
+    ]
+    homes = partitions_of({key for key in keys if key not in known}, rules.partitions)
+    live = rules.clock == "wall"
+    for record, event, key in zip(records, events, keys, strict=True):
+        if isinstance(event, InvalidEvent):
+            yield Refused(record, event.reason, event.detail), -1, key
+            continue
+        is_tick = event.kind == "tick"
+        if event.kind != kind and not is_tick:
+            detail = f'kind is "{event.kind}"; the topic is that of {TOPIC_OF[kind]}'
+            yield Refused(record, Reason.KIND_MISMATCH, detail), -1, key
+            continue
+        try:
+            at = parse_at(event.at)
+        except ValueError as error:
+            yield Refused(record, Reason.INVALID_TIME, f"at is {error}"), -1, key
+            continue
+        if live and at > (latest := _latest(record, rules, now_ms)):
+            detail = f"at is {format_ms(at)}; {format_ms(latest)} is the latest allowed"
+            yield Refused(record, Reason.IN_FUTURE, detail), -1, key
+        elif is_tick:
+            yield _TICK, at, key
+        elif fault := check_id(event.id):
+            yield Refused(record, *fault), -1, key
+        elif key in known:
+            yield (_IGNORED if event.member in rules.ignored_members else event), at, key
+        elif fault := check_identity(event.account, event.member):
+            yield Refused(record, *fault), -1, key
+        elif event.member in rules.ignored_members:
+            yield _IGNORED, at, key
+        elif (home := homes[key]) != number:
+            strayed = _strayed(record, home, key, rules.partitions)
+            yield strayed, (-1 if isinstance(strayed, Refused) else at), key
+        else:
+            yield event, at, key
+
+
+def _strayed(record: Record, home: int, key: bytes, partitions: int) -> PassedBy | Refused:
+    for name, origin in record.headers:
+        if name == REROUTED_FROM:
+            detail = (
+                f"belongs in partition {home} of {partitions}, and was already re-sent "
+                f"once, from {origin.decode(errors='replace')}"
+            )
+            return Refused(record, Reason.MISPLACED, detail)
+    return PassedBy(Outcome.REROUTED, Misplaced(record, home, key))
 
 
 def _latest(record: Record, rules: Rules, now_ms: int) -> int:

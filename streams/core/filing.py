@@ -9,10 +9,12 @@ A place in the census is one number, `hour << 5 | ring`. A count without a windo
 `ALWAYS`, an hour that never passes.
 """
 
-from msgspec import Struct
+from collections.abc import Sequence
+from functools import lru_cache
 
 from streams.core import cells
-from streams.core.packing import PLAIN, stamps, unpack
+from streams.core.kinds import LIKE_IN, REPLY_IN, SHARE_IN
+from streams.core.packing import ENTRY, PLAIN, log_start, stamps, take_apart
 from streams.core.recency import Recency
 from streams.core.time import HOUR_MS, hour_of, last_hour
 
@@ -41,87 +43,104 @@ def place(hour: int, ring: int) -> int:
     return hour << 5 | ring
 
 
-def filing(value: bytes) -> list[int]:
+Moves = dict[int, int]
+"""By how much the counts of an account change, by place."""
+
+
+def filing(value: bytes) -> Sequence[int]:
     """The places where a packed relationship is counted: a function of its value alone."""
-    return _read(value).places()
+    if len(value) > _LONG:
+        return _filing_of_long(value)
+    if len(value) == _LONE and value[0] == PLAIN:
+        return _lone(stamps(value, 1)[0])
+    return _places(value)
 
 
-def refiling(old: bytes | None, new: bytes) -> tuple[list[int], list[int]]:
-    """The places of a relationship before and after a change; None: it did not exist."""
-    if old is None:
-        return [], filing(new)
-    filed = _read(old)
-    places = filed.places()
-    if not new.startswith(old):
-        return places, filing(new)
-    filed.recency.see(stamps(new, len(old)))  # the log comes last: it has only grown
-    return places, filed.places()
+def refile(moves: Moves, old: bytes | None, new: bytes) -> None:
+    """Move a relationship from the places of its old value (None: nowhere) to those of its new."""
+    if old is not None:
+        for filed in filing(old):
+            moves[filed] = moves.get(filed, 0) - 1
+    for filed in filing(new):
+        moves[filed] = moves.get(filed, 0) + 1
 
 
-def counted(value: bytes) -> list[tuple[int, int, int]]:
-    """Hour, ring and number of every plain count that a packed relationship remembers.
-
-    Raises:
-        CorruptValue: the value is not one that we wrote.
-    """
-    parts = unpack(value)
-    found = [((stamp >> 3) // HOUR_MS, stamp & 7, 1) for stamp in stamps(parts.log, 0)]
-    found += cells.each(parts.cells)
-    if parts.followed_at is not None:
-        found.append((hour_of(parts.followed_at), STARTS, 1))
-    return found
-
-
-class _Filed(Struct, gc=False):
-    """What of a relationship decides its places."""
-
-    recency: Recency
-    following: int = 0
-    followed_at: int | None = None
-
-    def places(self) -> list[int]:
-        seen, following = self.recency, self.following
-        places = []
-        engaged = 1 if seen.inbound >= 0 else 0
-        if engaged:
-            places.append(seen.inbound // HOUR_MS << 5 | ACTIVE + following)
-            if not following:
-                places.append(ALWAYS << 5 | VISITOR)
-        fourth = -1  # last hour of the 4th last active day
-        if len(seen.active_days) > 1:
-            active_days = sorted(seen.active_days)
-            for days, ring in ON_DAYS.items():
-                if len(active_days) >= days:
-                    places.append(last_hour(active_days[-days]) << 5 | ring)
-            if len(active_days) >= 4:
-                fourth = last_hour(active_days[-4])
-        if seen.reply_in >= 0:
-            replied = seen.reply_in // HOUR_MS
-            places.append(replied << 5 | REPLIER + following)
-            if fourth >= 0:
-                places.append(min(fourth, replied) << 5 | COMMITTED + following)
-            if seen.reply_out >= 0:
-                if seen.reply_out >= seen.reply_in:
-                    places.append(replied << 5 | ANSWERED)
-                both = min(replied, seen.reply_out // HOUR_MS)
-                places.append(both << 5 | RECIPROCAL + following)
-                if len(seen.reply_days) > 1:
-                    second = last_hour(sorted(seen.reply_days)[-2])
-                    places.append(min(both, second) << 5 | CONNECTION + following)
-        if self.followed_at is not None:
-            places.append(self.followed_at // HOUR_MS << 5 | TENURE + engaged)
-            places.append(ALWAYS << 5 | DATED + engaged)
-        elif following:
-            places.append(ALWAYS << 5 | UNDATED + engaged)
-        return places
+def recount(moves: Moves, value: bytes) -> None:
+    """Count all that a packed relationship remembers and that is a plain count."""
+    start = log_start(value)
+    for stamp in stamps(value, start):
+        logged = (stamp >> 3) // HOUR_MS << 5 | stamp & 7
+        moves[logged] = moves.get(logged, 0) + 1
+    if start > 1:
+        parts = take_apart(value)
+        for hour, thing, n in cells.each(parts.cells):
+            moves[place(hour, thing)] = moves.get(place(hour, thing), 0) + n
+        if parts.followed_at is not None:
+            started = place(hour_of(parts.followed_at), STARTS)
+            moves[started] = moves.get(started, 0) + 1
 
 
-def _read(value: bytes) -> _Filed:
+def _places(value: bytes) -> list[int]:
+    following, engaged = 0, 0
+    followed_at = None
     if value[0] == PLAIN:
-        filed = _Filed(Recency())
-        filed.recency.see(stamps(value, 1))
-        return filed
-    parts = unpack(value)
-    filed = _Filed(Recency(parts.summary, parts.cells), bool(parts.open_in), parts.followed_at)
-    filed.recency.see(stamps(parts.log, 0))
-    return filed
+        seen = Recency()
+        seen.see(stamps(value, 1))
+    else:
+        parts = take_apart(value)
+        following, followed_at = 1 if parts.open_in else 0, parts.followed_at
+        seen = Recency.of_evicted(parts.summary, parts.cells)
+        seen.see(stamps(parts.log, 0))
+    places = []
+    if seen.inbound >= 0:
+        engaged = 1
+        places.append(seen.inbound // HOUR_MS << 5 | ACTIVE + following)
+        if not following:
+            places.append(ALWAYS << 5 | VISITOR)
+    fourth = -1  # last hour of the 4th last active day
+    if len(seen.active_days) > 1:
+        active_days = sorted(seen.active_days)
+        for days, ring in ON_DAYS.items():
+            if len(active_days) < days:
+                break
+            places.append(last_hour(active_days[-days]) << 5 | ring)
+        if len(active_days) >= 4:
+            fourth = last_hour(active_days[-4])
+    if seen.reply_in >= 0:
+        replied = seen.reply_in // HOUR_MS
+        places.append(replied << 5 | REPLIER + following)
+        if fourth >= 0:
+            places.append(min(fourth, replied) << 5 | COMMITTED + following)
+        if seen.reply_out >= 0:
+            if seen.reply_out >= seen.reply_in:
+                places.append(replied << 5 | ANSWERED)
+            both = min(replied, seen.reply_out // HOUR_MS)
+            places.append(both << 5 | RECIPROCAL + following)
+            if len(seen.reply_days) > 1:
+                second = last_hour(sorted(seen.reply_days)[-2])
+                places.append(min(both, second) << 5 | CONNECTION + following)
+    if followed_at is not None:
+        places.append(followed_at // HOUR_MS << 5 | TENURE + engaged)
+        places.append(ALWAYS << 5 | DATED + engaged)
+    elif following:
+        places.append(ALWAYS << 5 | UNDATED + engaged)
+    return places
+
+
+# Most relationships are one interaction and nothing else: what `_places` finds for those.
+_LONE = 1 + ENTRY
+_LONE_RINGS = {LIKE_IN: (ACTIVE,), SHARE_IN: (ACTIVE,), REPLY_IN: (ACTIVE, REPLIER)}
+
+
+def _lone(stamp: int) -> list[int]:
+    rings = _LONE_RINGS.get(stamp & 7)
+    if rings is None:
+        return []
+    hour = (stamp >> 3) // HOUR_MS << 5
+    return [ALWAYS << 5 | VISITOR, *[hour | ring for ring in rings]]
+
+
+# A long value takes long to read. What a flush files as new is what the next one finds as old, and
+# is the same object, of which Python remembers the hash: looking it up costs nothing.
+_LONG = 64 * ENTRY
+_filing_of_long = lru_cache(maxsize=1024)(_places)

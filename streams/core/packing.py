@@ -33,6 +33,7 @@ _FOLLOWED_AT, _FOLLOWS, _SUMMARY, _CELLS = 1, 2, 4, 8
 PLAIN = FORMAT << 4
 """The head of a relationship that is nothing but its log: nearly all of them."""
 
+_DIGITS = tuple(b"%d" % code for code in range(8))
 _PLAIN_HEAD = bytes((PLAIN,))
 _U32 = Struct("<I")
 _I64 = Struct("<q")
@@ -67,9 +68,12 @@ class Parts(NamedTuple):
     log: bytes = b""
 
 
+NOTHING = Parts()
+
+
 def hash_of(code: int, id: str) -> bytes:
     """Eight stable bytes that stand for the id of one interaction or follow."""
-    return xxh3_64_digest(b"%d" % code + id.encode())
+    return xxh3_64_digest(_DIGITS[code] + id.encode())
 
 
 def entry(id_hash: bytes, code: int, at: int) -> bytes:
@@ -99,10 +103,14 @@ def log_start(value: bytes) -> int:
 
 def find(value: bytes, id_hash: bytes, start: int, size: int = ENTRY) -> int:
     """Where the entry with this hash is in a log (or in open ids) that begins at `start`, or -1."""
-    at = value.find(id_hash, start)
-    while at >= 0 and (at - start) % size:
-        at = value.find(id_hash, at + 1)
-    return at
+    # Among the first bytes of all entries, as a log may be long and no byte but those can match.
+    firsts, first = value[start::size], id_hash[0]
+    at = firsts.find(first)
+    while at >= 0:
+        if value.startswith(id_hash, start + at * size):
+            return start + at * size
+        at = firsts.find(first, at + 1)
+    return -1
 
 
 def stamps(value: bytes, start: int) -> tuple[int, ...]:
@@ -136,8 +144,8 @@ def pack(parts: Parts) -> bytes:
     return b"".join((bytes((head,)), *body, log))
 
 
-def unpack(value: bytes) -> Parts:
-    """Take a packed value apart.
+def check(value: bytes) -> None:
+    """Make sure that a packed value is sound.
 
     Raises:
         CorruptValue: it is shorter than it says, longer than whole entries, holds what cannot be,
@@ -152,7 +160,8 @@ def unpack(value: bytes) -> Parts:
             "run the version that wrote it or a later one, or rebuild with `closeknit reset`"
         )
     try:
-        parts, start = _unpack(value)
+        start = log_start(value)
+        parts = NOTHING if head == PLAIN else take_apart(value)
     except (IndexError, struct_error):
         raise _corrupt(value, "it ends before its parts do") from None
     if start > len(value):
@@ -165,13 +174,23 @@ def unpack(value: bytes) -> Parts:
         raise _corrupt(value, "its cells are not whole")
     if parts.followed_at is not None and not parts.open_in:
         raise _corrupt(value, "it follows since a day, but by no open follow")
-    return parts
 
 
-def _unpack(value: bytes) -> tuple[Parts, int]:
+def unpack(value: bytes) -> Parts:
+    """Take a packed value apart.
+
+    Raises:
+        CorruptValue: see `check`.
+    """
+    check(value)
+    return take_apart(value)
+
+
+def take_apart(value: bytes) -> Parts:
+    """`unpack` for a value that is known to be sound, as all in memory are."""
     head = value[0]
     if head == PLAIN:
-        return Parts(log=value[1:]), 1
+        return Parts(log=value[1:])
     start = 1
     followed_at = summary = None
     open_in = open_out = cells = b""
@@ -192,7 +211,7 @@ def _unpack(value: bytes) -> tuple[Parts, int]:
         start += 4
         cells = value[start : start + length]
         start += length
-    return Parts(followed_at, open_in, open_out, summary, cells, value[start:]), start
+    return Parts(followed_at, open_in, open_out, summary, cells, value[start:])
 
 
 def _corrupt(value: bytes, what: str) -> CorruptValue:

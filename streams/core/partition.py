@@ -8,20 +8,21 @@ changelog record, then `restored`.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from msgspec import Struct, field
+
+from schemas.events import Event
 from streams.core.admission import (
-    Admitted,
     Misplaced,
     Outcome,
     Record,
     Refused,
     Rules,
     admit,
-    decode_records,
 )
 from streams.core.census import Census
-from streams.core.filing import counted, filing, refiling
+from streams.core.filing import Moves, place, recount, refile
 from streams.core.kinds import CODES
-from streams.core.packing import CorruptValue
+from streams.core.packing import CorruptValue, check
 from streams.core.placement import account_of
 from streams.core.relationship import change
 from streams.core.time import DEPTH, HOUR_MS, hour_of
@@ -45,6 +46,13 @@ class Applied(NamedTuple):
     last_event_ms: int
 
 
+class _Touched(Struct, gc=False):
+    """What has changed of one account since the last `settle`."""
+
+    before: dict[bytes, bytes | None] = field(default_factory=dict)  # what the census has filed
+    moves: Moves = field(default_factory=dict)  # of plain counts
+
+
 class Partition:
     """The state of one partition number.
 
@@ -52,7 +60,7 @@ class Partition:
         number: the partition number.
         relationships: packed value by key.
         clock: the hour that now is, -1 before anything was read.
-        census: the counts of its accounts, as of the last `settle` for distinct members.
+        census: the counts of its accounts, as of the last `settle`.
     """
 
     def __init__(self, number: int, rules: Rules) -> None:
@@ -61,59 +69,54 @@ class Partition:
         self.clock = -1
         self.census = Census()
         self._rules = rules
-        self._dirty: dict[bytes, bytes | None] = {}  # key to the value that the census has filed
+        self._touched: dict[str, _Touched] = {}
+        self._dirty_count = 0
 
     @property
     def dirty_count(self) -> int:
         """How many relationships have changed since the last `settle`."""
-        return len(self._dirty)
+        return self._dirty_count
 
     def apply(self, kind: str, records: Sequence[Record], now_ms: int) -> Applied:
         """Apply a chunk of the topic that carries `kind`, in one synchronous pass."""
         self.tell_time(now_ms)
-        number, rules, clock = self.number, self._rules, self.clock
-        relationships, census, dirty = self.relationships, self.census, self._dirty
+        rules, clock, relationships = self._rules, self.clock, self.relationships
         events_move_clock = rules.clock == "event"
         codes = CODES[kind]
         outcomes = dict.fromkeys(Outcome, 0)
         refused: list[Refused] = []
         misplaced: list[Misplaced] = []
         last_event_ms = -1
-        for record, event in zip(
-            records, decode_records(records, rules.max_value_bytes), strict=True
-        ):
-            verdict = admit(event, record, kind, number, rules, relationships, now_ms)
-            if isinstance(verdict, Refused):
-                refused.append(verdict)
+        for what, at, key in admit(records, kind, self.number, rules, relationships, now_ms):
+            if isinstance(what, Refused):
+                refused.append(what)
                 outcomes[Outcome.INVALID] += 1
                 continue
-            at = verdict.at
             last_event_ms = max(last_event_ms, at)
             hour = at // HOUR_MS
             if hour > clock and events_move_clock:
                 clock = hour
-            if not isinstance(verdict, Admitted):
-                outcomes[verdict.outcome] += 1
-                if verdict.misplaced is not None:
-                    misplaced.append(verdict.misplaced)
+            if not isinstance(what, Event):
+                outcomes[what.outcome] += 1
+                if what.misplaced is not None:
+                    misplaced.append(what.misplaced)
                 continue
-            key, admitted = verdict.key, verdict.event
             value = relationships.get(key)
-            add = admitted.op == "add"
-            code = codes[admitted.direction]
+            add = what.op == "add"
             changed = change(
-                value, code, add, admitted.id, at, admitted.seeded, clock, rules.strength
+                value, codes[what.direction], add, what.id, at, what.seeded, clock, rules.strength
             )
             if changed is None:
                 outcomes[Outcome.DUPLICATE if add else Outcome.UNRESOLVED] += 1
                 continue
-            relationships[key] = changed.value
-            if key not in dirty:
-                dirty[key] = value
-                if value is None:
-                    census.know(admitted.account)
-            if changed.step:
-                census.count(admitted.account, changed.hour, changed.thing, changed.step, clock)
+            relationships[key], thing, counted, step = changed
+            touched = self._touched.get(what.account) or self._touch(what.account)
+            if key not in touched.before:
+                touched.before[key] = value
+                self._dirty_count += 1
+            if step:
+                counted = place(counted, thing)
+                touched.moves[counted] = touched.moves.get(counted, 0) + step
             if clock - hour > DEPTH:
                 outcomes[Outcome.LATE] += 1
         self.clock = clock
@@ -121,6 +124,10 @@ class Partition:
         return Applied(
             {outcome: n for outcome, n in outcomes.items() if n}, refused, misplaced, last_event_ms
         )
+
+    def _touch(self, account: str) -> "_Touched":
+        touched = self._touched[account] = _Touched()
+        return touched
 
     def tell_time(self, now_ms: int) -> None:
         """Move the clock to the wall clock's hour, if that is the clock in use."""
@@ -132,12 +139,16 @@ class Partition:
 
         Nothing is dirty afterwards.
         """
-        dirty, self._dirty = self._dirty, {}
+        relationships, clock = self.relationships, self.clock
         settled = []
-        for key, old in dirty.items():
-            value = self.relationships[key]
-            self.census.move(account_of(key), *refiling(old, value), self.clock)
-            settled.append((key, value))
+        for account, touched in self._touched.items():
+            moves = touched.moves
+            for key, old in touched.before.items():
+                value = relationships[key]
+                refile(moves, old, value)
+                settled.append((key, value))
+            self.census.move(account, moves, clock)
+        self._touched, self._dirty_count = {}, 0
         return settled
 
     def restore(self, key: bytes, value: bytes | None) -> None:
@@ -155,14 +166,15 @@ class Partition:
         """
         self.clock = clock
         self.census = Census()
-        self._dirty = {}
+        self._touched, self._dirty_count = {}, 0
+        moves_of: dict[str, Moves] = {}
         for key, value in self.relationships.items():
-            account = account_of(key)
             try:
-                counts, places = counted(value), filing(value)
+                check(value)
             except CorruptValue as error:
                 raise CorruptValue(f"partition {self.number}, key {key!r}: {error}") from None
-            self.census.know(account)
-            self.census.move(account, (), places, clock)
-            for hour, thing, n in counts:
-                self.census.count(account, hour, thing, n, clock)
+            moves = moves_of.setdefault(account_of(key), {})
+            recount(moves, value)
+            refile(moves, None, value)
+        for account, moves in moves_of.items():
+            self.census.move(account, moves, clock)

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
+from msgspec import Struct, field
+
 from streams.core import cells as hourly
 from streams.core.kinds import REPLY_IN, REPLY_OUT, SIDES
 from streams.core.packing import Summary
 from streams.core.time import DAY_MS
 
 
-class Recency:
+class Recency(Struct, gc=False):
     """Last times and active days, from what was evicted and then, by `see`, from a log.
 
     Attributes:
@@ -19,33 +21,47 @@ class Recency:
         reply_days: UTC days with a reply in either direction.
     """
 
-    __slots__ = ("active_days", "inbound", "reply_days", "reply_in", "reply_out")
+    inbound: int = -1
+    reply_in: int = -1
+    reply_out: int = -1
+    active_days: set[int] = field(default_factory=set)
+    reply_days: set[int] = field(default_factory=set)
 
-    def __init__(self, summary: Summary | None = None, cells: bytes = b"") -> None:
-        self.inbound = self.reply_in = self.reply_out = -1
+    @classmethod
+    def of_evicted(cls, summary: Summary | None, cells: bytes) -> "Recency":
+        """What the summary and the cells of evicted interactions still tell."""
+        seen = cls()
         if summary is not None:
-            self.inbound = max(summary.last[code] for code in SIDES[0])
-            self.reply_in = summary.last[REPLY_IN]
-            self.reply_out = summary.last[REPLY_OUT]
-        self.active_days = hourly.days(cells, SIDES[0]) if cells else set()
-        self.reply_days = hourly.days(cells, (REPLY_IN, REPLY_OUT)) if cells else set()
+            seen.inbound = max(summary.last[code] for code in SIDES[0])
+            seen.reply_in = summary.last[REPLY_IN]
+            seen.reply_out = summary.last[REPLY_OUT]
+        if cells:
+            seen.active_days = hourly.days(cells, SIDES[0])
+            seen.reply_days = hourly.days(cells, (REPLY_IN, REPLY_OUT))
+        return seen
 
     def see(self, logged: Sequence[int]) -> None:
         """Take in entries of a log, as `packing.stamps` gives them."""
-        # Locals, as this loop is the longest there is: every entry of every dirty relationship.
-        inbound, reply_in, reply_out = self.inbound, self.reply_in, self.reply_out
-        active_days, reply_days = self.active_days, self.reply_days
+        # The longest loop there is: every entry of every dirty relationship. So locals, no calls
+        # (not even of max), and times that stay stamps (their order is the same) until the end.
+        inbound = self.inbound << 3 | 7
+        reply_in = self.reply_in << 3 | 7
+        reply_out = self.reply_out << 3 | 7
         for stamp in logged:
             code = stamp & 7
             if code <= REPLY_IN:
-                at = stamp >> 3
-                active_days.add(at // DAY_MS)
-                inbound = max(inbound, at)
+                self.active_days.add(stamp // _DAY)
+                if stamp > inbound:
+                    inbound = stamp
                 if code == REPLY_IN:
-                    reply_days.add(at // DAY_MS)
-                    reply_in = max(reply_in, at)
+                    self.reply_days.add(stamp // _DAY)
+                    if stamp > reply_in:
+                        reply_in = stamp
             elif code == REPLY_OUT:
-                at = stamp >> 3
-                reply_days.add(at // DAY_MS)
-                reply_out = max(reply_out, at)
-        self.inbound, self.reply_in, self.reply_out = inbound, reply_in, reply_out
+                self.reply_days.add(stamp // _DAY)
+                if stamp > reply_out:
+                    reply_out = stamp
+        self.inbound, self.reply_in, self.reply_out = inbound >> 3, reply_in >> 3, reply_out >> 3
+
+
+_DAY = DAY_MS << 3  # of a stamp

@@ -20,8 +20,6 @@ from functools import cache
 from math import fsum
 from typing import NamedTuple
 
-from msgspec import Struct
-
 from streams.core import cells as hourly
 from streams.core.kinds import (
     FOLLOW_IN,
@@ -32,6 +30,7 @@ from streams.core.kinds import (
 from streams.core.packing import (
     ENTRY,
     ID,
+    NOTHING,
     Parts,
     Summary,
     codes,
@@ -42,6 +41,7 @@ from streams.core.packing import (
     log_start,
     pack,
     stamps,
+    take_apart,
     unpack,
 )
 from streams.core.recency import Recency
@@ -71,13 +71,9 @@ class Strength(NamedTuple):
     half_life_days: float = 14.0
 
 
-class Change(Struct, frozen=True, gc=False):
-    """What one event did: the new value, and the count by hour that it moved."""
-
-    value: bytes
-    thing: int  # an interaction's code, `cells.STARTED` or `cells.ENDED`
-    hour: int
-    step: int  # +1, -1, or 0: no count moved
+Change = tuple[bytes, int, int, int]
+"""What one event did: the new value; and of the count by hour that it moved the thing (a code,
+`cells.STARTED` or `cells.ENDED`), the hour and the step (+1, -1, or 0: no count moved)."""
 
 
 def change(
@@ -94,23 +90,20 @@ def change(
 
     Returns None if it changes nothing: an `add` of what is already there (a duplicate), a removal
     of what is not (unresolved).
-
-    Raises:
-        CorruptValue: the value is not one that we wrote.
     """
     id_hash = hash_of(code, id)
     if add and code <= SHARE_OUT:
         if value is None:
-            return Change(first_value(id_hash, code, at), code, at // HOUR_MS, 1)
+            return first_value(id_hash, code, at), code, at // HOUR_MS, 1
         start = log_start(value)
         if find(value, id_hash, start) >= 0:
             return None
         # A log with too few bytes for 64 entries needs no counting.
         if len(value) - start < KEPT * ENTRY or codes(value, start).count(code) < KEPT:
-            return Change(value + entry(id_hash, code, at), code, at // HOUR_MS, 1)
+            return value + entry(id_hash, code, at), code, at // HOUR_MS, 1
     elif value is None and not add:
         return None
-    relationship = Relationship() if value is None else Relationship.unpack(value)
+    relationship = Relationship() if value is None else Relationship(take_apart(value))
     if code <= SHARE_OUT:
         moved = (
             relationship.add(id_hash, code, at, clock, strength)
@@ -123,7 +116,7 @@ def change(
             if add
             else relationship.unfollow(id_hash, code, at, clock)
         )
-    return None if moved is None else Change(relationship.pack(), *moved)
+    return None if moved is None else (relationship.pack(), *moved)
 
 
 Moved = tuple[int, int, int] | None
@@ -135,7 +128,7 @@ class Relationship:
 
     __slots__ = ("cells", "followed_at", "log", "open_in", "open_out", "summary")
 
-    def __init__(self, parts: Parts | None = None) -> None:
+    def __init__(self, parts: Parts = NOTHING) -> None:
         (
             self.followed_at,  # ms; None when not following, or since an unknown day (seeded)
             self.open_in,  # hashes of open follow ids, oldest first
@@ -143,7 +136,7 @@ class Relationship:
             self.summary,
             self.cells,
             self.log,
-        ) = parts or Parts()
+        ) = parts
 
     @classmethod
     def unpack(cls, value: bytes) -> "Relationship":
@@ -251,7 +244,7 @@ class Relationship:
 
     def recency(self) -> Recency:
         """When it was last alive."""
-        recency = Recency(self.summary, self.cells)
+        recency = Recency.of_evicted(self.summary, self.cells)
         recency.see(stamps(self.log, 0))
         return recency
 

@@ -214,7 +214,7 @@ def test_touching_an_account_purges_what_is_behind_the_floor():
     for touch in touches:  # settled as a worker does, again and again
         partition.apply("like", [touch.record()], 0)
         partition.settle()
-    places = partition.census._places[ACCOUNT]
+    places = partition.census._accounts[ACCOUNT].places
     hours = [hour for place in places if (hour := place >> 5) < HOUR0 * 2]
     assert min(hours) > partition.clock - 2160 - 48
     assert census_of(partition)['closeknit_relationships{following="no",stage="lapsed"}'] == 186
