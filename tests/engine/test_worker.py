@@ -126,3 +126,15 @@ def test_a_worker_told_to_stop_leaves_the_group_so_that_nobody_waits_for_it(
     started = time.monotonic()
     kafka_system.worker().await_ready()
     assert time.monotonic() - started < float(kafka_system.environment["CLOSEKNIT_SESSION_TIMEOUT"])
+
+
+def test_a_run_until_caught_up_applies_what_it_re_sent_to_the_right_partition(
+    system: System,
+) -> None:
+    """Every like lies in partition 0, wherever it belongs."""
+    with system.producer() as producer:
+        for number in range(100):
+            value = json.dumps(like(f"m{number}")).encode()
+            producer.send(system.topic("like"), value, partition=0)
+    system.catch_up()
+    assert len(system.relationships()) == 100
