@@ -64,6 +64,44 @@ def test_an_earlier_owner_is_shut_out_before_the_changelog_is_read(broker: Broke
     run(broker, story)
 
 
+@pytest.mark.parametrize(
+    ("overtaken_by", "producers", "asked", "restored"),
+    [
+        ("the proof of what is kept", 0, False, 0),
+        ("the producer's start", 1, False, 0),
+        ("the question for topic ids", 1, True, 0),
+        ("the reading of the changelog", 1, True, 1),
+    ],
+)
+def test_a_takeover_stops_after_the_very_await_in_which_it_was_overtaken(
+    broker: Broker, overtaken_by: str, producers: int, asked: bool, restored: int
+) -> None:
+    """Each row is abandoned one step later, having done nothing of the next."""
+
+    async def story(bench: Bench) -> None:
+        writer, table = bench.table(), bench.table()
+        assert await writer.take({0}, always)
+        writer.apply(bench.chunk(0, like(1)))
+        await writer.flush()
+        questions: list[object] = []
+
+        async def topic_ids(names: Collection[str]) -> Mapping[str, str | None]:
+            questions.append(names)
+            return await no_topic_ids(names)
+
+        table._topic_ids = topic_ids
+
+        def done() -> tuple[int, bool, int]:
+            views = table.partitions()
+            return len(views), bool(questions), sum(view.relationships for view in views)
+
+        assert not await table.take({0}, lambda: done() != (producers, asked, restored))
+        assert done() == (producers, asked, restored), f"overtaken by {overtaken_by}"
+        assert table.leases() == []
+
+    run(broker, story)
+
+
 class Failing:
     """A producer whose nth step fails."""
 
