@@ -12,6 +12,7 @@ import yaml
 
 from streams.cli.main import main
 from streams.settings import load
+from tests.conftest import missing
 from tests.deploy.files import (
     DASHBOARDS,
     GRAFANA,
@@ -195,10 +196,10 @@ def _provisioned(kind):
 
 
 def test_compose_itself_takes_the_file():
-    """Where some version of it is installed; its checks are not ours to repeat."""
+    """Its checks are not ours to repeat."""
     found = shutil.which("docker-compose")
     if found is None:
-        pytest.skip("docker-compose is not installed (Debian: apt-get install docker-compose)")
+        missing("docker-compose is not installed (Debian: apt-get install docker-compose)")
     command = [found, "--file", str(REPOSITORY / "docker-compose.yml"), "config", "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
