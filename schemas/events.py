@@ -140,7 +140,16 @@ def decode_many(values: Sequence[bytes]) -> list[Event | InvalidEvent]:
     """Read many events: for each, in order, what `decode` returns or raises."""
     # Not as lines in one go: msgspec reads those as a stream, so that an event could span two
     # values, and looking out for that costs more than it saves.
-    return [_decode_or_refuse(value) for value in values]
+    events: list[Event | InvalidEvent] = []
+    read = _decoder.decode
+    for value in values:
+        try:
+            event = read(value)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            events.append(_examine_or_refuse(value))
+        else:
+            events.append(event if _is_whole(event) else _examine_or_refuse(value))
+    return events
 
 
 def encode(event: Event) -> bytes:
@@ -157,6 +166,17 @@ def check_id(id: str) -> tuple[Reason, str] | None:
 
 def check_identity(account: str, member: str) -> tuple[Reason, str] | None:
     """Say what is wrong with the two ends of a relationship, or None."""
+    ends = account + member
+    if (
+        1 <= len(account) <= MAX_IDENTITY
+        and 1 <= len(member) <= MAX_IDENTITY
+        and account != member
+        # Nearly all ids are visible ASCII, and this is ten times faster than to search them.
+        and ends.isascii()
+        and ends.isprintable()
+        and " " not in ends
+    ):
+        return None
     for field, text, reason in (
         ("account", account, Reason.INVALID_ACCOUNT),
         ("member", member, Reason.INVALID_MEMBER),
@@ -198,9 +218,9 @@ def _is_whole(event: Event) -> bool:
     return bool(event.id and event.account and event.member) or event.kind == "tick"
 
 
-def _decode_or_refuse(value: bytes) -> Event | InvalidEvent:
+def _examine_or_refuse(value: bytes) -> Event | InvalidEvent:
     try:
-        return decode(value)
+        return _examine(value)
     except InvalidEvent as refusal:
         # It is kept as a value: with its traceback it would keep this call's frames alive.
         return refusal.with_traceback(None)
