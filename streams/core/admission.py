@@ -140,7 +140,7 @@ def admit(
     """
     events = decode_records(records, rules.max_value_bytes)
     keys = [
-        b"" if isinstance(event, InvalidEvent) else relationship_key(event.account, event.member)
+        relationship_key(event.account, event.member) if isinstance(event, Event) else b""
         for event in events
     ]
     homes = partitions_of({key for key in keys if key not in known}, rules.partitions)
@@ -149,8 +149,7 @@ def admit(
         if isinstance(event, InvalidEvent):
             yield Refused(record, event.reason, event.detail), -1, key
             continue
-        is_tick = event.kind == "tick"
-        if event.kind != kind and not is_tick:
+        if event.kind not in (kind, "tick"):
             detail = f'kind is "{event.kind}"; the topic is that of {TOPIC_OF[kind]}'
             yield Refused(record, Reason.KIND_MISMATCH, detail), -1, key
             continue
@@ -162,7 +161,7 @@ def admit(
         if live and at > (latest := _latest(record, rules, now_ms)):
             detail = f"at is {format_ms(at)}; {format_ms(latest)} is the latest allowed"
             yield Refused(record, Reason.IN_FUTURE, detail), -1, key
-        elif is_tick:
+        elif event.kind == "tick":
             yield _TICK, at, key
         elif fault := check_id(event.id):
             yield Refused(record, *fault), -1, key

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from streams.core import cells
-from streams.core.kinds import LIKE_IN, REPLY_IN, SHARE_IN
-from streams.core.packing import ENTRY, PLAIN, log_start, stamps, take_apart
+from streams.core.kinds import REPLY_IN
+from streams.core.packing import ENTRY, PLAIN, STAMP, log_start, stamps, take_apart
 from streams.core.recency import Recency
 from streams.core.time import HOUR_MS, hour_of, last_hour
 
@@ -36,6 +36,7 @@ DATED = 25  # pair, always: following since a known day
 UNDATED = 27  # pair, always: following since before we looked (seeded)
 VISITOR = 29  # always: ever engaged, not following
 RINGS = 32
+_ON_DAYS = tuple(ON_DAYS.items())
 
 
 def place(hour: int, ring: int) -> int:
@@ -52,7 +53,7 @@ def filing(value: bytes) -> Sequence[int]:
     if len(value) > _LONG:
         return _filing_of_long(value)
     if len(value) == _LONE and value[0] == PLAIN:
-        return _lone(stamps(value, 1)[0])
+        return _filing_of_lone(value)
     return _places(value)
 
 
@@ -96,16 +97,16 @@ def _places(value: bytes) -> list[int]:
         engaged = 1
         places.append(seen.inbound // HOUR_MS << 5 | ACTIVE + following)
         if not following:
-            places.append(ALWAYS << 5 | VISITOR)
+            places.append(_VISITOR)
     fourth = -1  # last hour of the 4th last active day
     if len(seen.active_days) > 1:
         active_days = sorted(seen.active_days)
-        for days, ring in ON_DAYS.items():
+        for days, ring in _ON_DAYS:
             if len(active_days) < days:
                 break
             places.append(last_hour(active_days[-days]) << 5 | ring)
-        if len(active_days) >= 4:
-            fourth = last_hour(active_days[-4])
+            if days == 4:
+                fourth = last_hour(active_days[-4])
     if seen.reply_in >= 0:
         replied = seen.reply_in // HOUR_MS
         places.append(replied << 5 | REPLIER + following)
@@ -129,15 +130,18 @@ def _places(value: bytes) -> list[int]:
 
 # Most relationships are one interaction and nothing else: what `_places` finds for those.
 _LONE = 1 + ENTRY
-_LONE_RINGS = {LIKE_IN: (ACTIVE,), SHARE_IN: (ACTIVE,), REPLY_IN: (ACTIVE, REPLIER)}
+_VISITOR = ALWAYS << 5 | VISITOR
 
 
-def _lone(stamp: int) -> list[int]:
-    rings = _LONE_RINGS.get(stamp & 7)
-    if rings is None:
-        return []
+def _filing_of_lone(value: bytes) -> tuple[int, ...]:
+    stamp = int.from_bytes(value[-STAMP:], "little")
+    code = stamp & 7
+    if code > REPLY_IN:
+        return ()
     hour = (stamp >> 3) // HOUR_MS << 5
-    return [ALWAYS << 5 | VISITOR, *[hour | ring for ring in rings]]
+    if code == REPLY_IN:
+        return hour | ACTIVE, hour | REPLIER, _VISITOR
+    return hour | ACTIVE, _VISITOR
 
 
 # A long value takes long to read. What a flush files as new is what the next one finds as old, and

@@ -27,7 +27,8 @@ FORMAT = 1
 """Version of the packed encoding; a change of any byte above is a new one."""
 
 ID = 8
-ENTRY = ID + 8
+STAMP = 8
+ENTRY = ID + STAMP
 
 _FOLLOWED_AT, _FOLLOWS, _SUMMARY, _CELLS = 1, 2, 4, 8
 PLAIN = FORMAT << 4

@@ -20,7 +20,7 @@ from streams.core.admission import (
     admit,
 )
 from streams.core.census import Census
-from streams.core.filing import Moves, place, recount, refile
+from streams.core.filing import Moves, recount, refile
 from streams.core.kinds import CODES
 from streams.core.packing import CorruptValue, check
 from streams.core.placement import account_of
@@ -82,7 +82,7 @@ class Partition:
         self.tell_time(now_ms)
         rules, clock, relationships = self._rules, self.clock, self.relationships
         events_move_clock = rules.clock == "event"
-        codes = CODES[kind]
+        codes, all_touched = CODES[kind], self._touched
         outcomes = dict.fromkeys(Outcome, 0)
         refused: list[Refused] = []
         misplaced: list[Misplaced] = []
@@ -92,7 +92,8 @@ class Partition:
                 refused.append(what)
                 outcomes[Outcome.INVALID] += 1
                 continue
-            last_event_ms = max(last_event_ms, at)
+            if at > last_event_ms:
+                last_event_ms = at
             hour = at // HOUR_MS
             if hour > clock and events_move_clock:
                 clock = hour
@@ -110,13 +111,15 @@ class Partition:
                 outcomes[Outcome.DUPLICATE if add else Outcome.UNRESOLVED] += 1
                 continue
             relationships[key], thing, counted, step = changed
-            touched = self._touched.get(what.account) or self._touch(what.account)
-            if key not in touched.before:
-                touched.before[key] = value
+            touched = all_touched.get(what.account) or self._touch(what.account)
+            before = touched.before
+            if key not in before:
+                before[key] = value
                 self._dirty_count += 1
             if step:
-                counted = place(counted, thing)
-                touched.moves[counted] = touched.moves.get(counted, 0) + step
+                counted = counted << 5 | thing
+                moves = touched.moves
+                moves[counted] = moves.get(counted, 0) + step
             if clock - hour > DEPTH:
                 outcomes[Outcome.LATE] += 1
         self.clock = clock

@@ -47,18 +47,19 @@ class Recency(Struct, gc=False):
         inbound = self.inbound << 3 | 7
         reply_in = self.reply_in << 3 | 7
         reply_out = self.reply_out << 3 | 7
+        is_active, is_reply = self.active_days.add, self.reply_days.add
         for stamp in logged:
             code = stamp & 7
             if code <= REPLY_IN:
-                self.active_days.add(stamp // _DAY)
+                is_active(stamp // _DAY)
                 if stamp > inbound:
                     inbound = stamp
                 if code == REPLY_IN:
-                    self.reply_days.add(stamp // _DAY)
+                    is_reply(stamp // _DAY)
                     if stamp > reply_in:
                         reply_in = stamp
             elif code == REPLY_OUT:
-                self.reply_days.add(stamp // _DAY)
+                is_reply(stamp // _DAY)
                 if stamp > reply_out:
                     reply_out = stamp
         self.inbound, self.reply_in, self.reply_out = inbound >> 3, reply_in >> 3, reply_out >> 3

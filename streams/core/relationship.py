@@ -157,9 +157,10 @@ class Relationship:
 
     def add(self, id_hash: bytes, code: int, at: int, clock: int, strength: Strength) -> Moved:
         """Append an interaction that is not in the log; the oldest of its code makes room."""
+        logged = codes(self.log, 0)
+        if logged.count(code) >= KEPT:
+            self._evict(logged.index(code) * ENTRY, clock, strength)
         self.log += entry(id_hash, code, at)
-        if codes(self.log, 0).count(code) > KEPT:
-            self._evict(code, clock, strength)
         return code, hour_of(at), 1
 
     def remove(self, id_hash: bytes) -> Moved:
@@ -205,13 +206,13 @@ class Relationship:
         self.cells = hourly.count(self.cells, hour_of(at), hourly.ENDED, floor)
         return hourly.ENDED, hour_of(at), 1
 
-    def _evict(self, code: int, clock: int, strength: Strength) -> None:
-        at, _ = self._take_out(codes(self.log, 0).index(code) * ENTRY)
+    def _evict(self, place: int, clock: int, strength: Strength) -> None:
+        at, code = self._take_out(place)
         self.summary = _absorb(self.summary or Summary(), code, at, strength)
         self.cells = hourly.count(self.cells, hour_of(at), code, clock - DEPTH)
 
     def _take_out(self, place: int) -> tuple[int, int]:
-        stamp = stamps(self.log[place : place + ENTRY], 0)[0]
+        stamp = int.from_bytes(self.log[place + ID : place + ENTRY], "little")
         self.log = self.log[:place] + self.log[place + ENTRY :]
         return stamp >> 3, stamp & 7
 

@@ -6,7 +6,6 @@ of whole UTC hours or days since then. No clock is read here; "now" is always pa
 
 import re
 from datetime import date
-from functools import lru_cache
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
@@ -57,7 +56,7 @@ def parse_at(text: str) -> int:
             message says which.
     """
     try:
-        return _hour(text[:13]) + _WITHIN_HOUR[text[13:19]] + _ENDINGS[text[19:]]
+        return _HOURS[text[:13]] + _WITHIN_HOUR[text[13:19]] + _ENDINGS[text[19:]]
     except (KeyError, ValueError):
         return _parse(text)
 
@@ -72,9 +71,17 @@ def format_ms(ms: int) -> str:
     return f"{day}T{hours:02d}:{minutes:02d}:{seconds:02d}.{millis:03d}Z"
 
 
-@lru_cache(maxsize=4096)  # events of one hour come together: even a fast replay repeats its hours
-def _hour(prefix: str) -> int:
-    return _parse(prefix + ":00:00Z")
+class _Hours(dict[str, int]):
+    # Events of one hour come together: even a fast replay repeats its hours.
+
+    def __missing__(self, prefix: str) -> int:
+        if len(self) >= 4096:
+            self.clear()
+        ms = self[prefix] = _parse(prefix + ":00:00Z")
+        return ms
+
+
+_HOURS = _Hours()
 
 
 def _parse(text: str) -> int:
