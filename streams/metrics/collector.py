@@ -22,7 +22,6 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
 from operator import add
 from platform import python_version
-from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -47,9 +46,6 @@ from streams.metrics.names import METRICS
 from streams.metrics.view import PartitionView, View
 
 log = logging.getLogger(__name__)
-
-TRIES: Final = 20
-"""Times that an account's counts are read before they are called corrupt; see `_read`."""
 
 Samples = Iterable[tuple[tuple[str, ...], float]]
 """Label values, in the order of the metric's labels, and the value."""
@@ -223,17 +219,10 @@ class Page:
 
 
 def _read(partition: PartitionView, account: str) -> Sequence[int]:
-    """One account's counts in one partition.
-
-    The stream, in its thread, may be half-way through moving a relationship from its old places to
-    its new ones. Seen then, it is counted once too often or too seldom until the next scrape; a
-    difference of two counts may even fall below zero, but not for longer than that move takes.
-    """
-    for _ in range(TRIES):
-        counts = partition.census.read(account, partition.clock)
-        if len(counts) == len(SERIES) and min(counts) >= 0:
-            return counts
-        time.sleep(0.001)
+    """One account's counts in one partition: as some settle left them, never half of one."""
+    counts = partition.census.read(account, partition.clock)
+    if len(counts) == len(SERIES) and min(counts) >= 0:
+        return counts
     raise ValueError(
         f"the census of account {account!r} in partition {partition.number} at hour "
         f"{partition.clock} contradicts itself: {list(counts)}. Restart the worker, which rebuilds "

@@ -240,15 +240,6 @@ def test_a_broken_census_is_left_out_whole_and_loudly(answer, caplog):
     assert record.exc_info
 
 
-def test_a_count_caught_in_the_middle_of_a_move_is_read_again(caplog):
-    """The stream goes on while we read; what it has half done is no corruption."""
-    answers = iter([[-1] * len(SERIES), [-1] * len(SERIES), [2] * len(SERIES)])
-    found = samples(page(partition(census=Broken(lambda: next(answers))))())
-    assert census_of(found, "b") == [2] * len(SERIES)
-    assert value(found, "closeknit_scrape_success", part="census") == 1
-    assert not caplog.records
-
-
 def test_a_whole_page_says_so():
     """All parts succeed, and each tells how long it took."""
     found = samples(page(partition(counts={"brand": 1}))())
