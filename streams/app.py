@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 import uvloop
@@ -65,17 +66,10 @@ class _Worker:
             table_settings(settings),
             self._meters,
             now=now_ms,
-            topic_ids=self._topic_ids,
+            topic_ids=partial(topics.topic_ids, settings.connection()),
             halt=halt,
         )
         self._beat = time.monotonic()
-
-    async def _topic_ids(self, names: Collection[str]) -> Mapping[str, str | None]:
-        def ask() -> Mapping[str, str | None]:
-            with topics.administration(self._settings.connection()) as admin:
-                return topics.ids(admin, names)
-
-        return await asyncio.to_thread(ask)
 
     async def run(self, *, until_caught_up: bool) -> NoReturn:
         app = ChunkedApp(transport_settings(self._settings), self._table)

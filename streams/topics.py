@@ -179,18 +179,6 @@ def find(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, Found]:
     }
 
 
-def ids(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, str | None]:
-    """The id of each existing topic: another one once it is deleted and created anew.
-
-    None where the broker has no topic ids.
-    """
-    return {
-        topic["name"]: None if topic["topic_id"] is None else str(topic["topic_id"])
-        for topic in admin.describe_topics(list(names))
-        if topic["error_code"] == 0
-    }
-
-
 def check(wanted: Iterable[Planned], found: Mapping[str, Found]) -> list[Finding]:
     """Compare the topics as they are with the plan."""
     wanted = list(wanted)

@@ -49,7 +49,8 @@ class TableSettings(NamedTuple):
         kafka: how to reach the brokers, as keyword arguments of aiokafka's clients.
         transaction_timeout_ms: how long the broker waits for a transaction to end.
         request_timeout_ms: how long a request to the broker may take.
-        max_dirty: dirty relationships of all partitions after which a flush is due at once.
+        max_dirty: dirty relationships and records to send, of all partitions, after which a flush
+            is due at once.
     """
 
     app: str
@@ -161,9 +162,10 @@ class RelationshipsTable:
 
     @property
     def flush_is_due(self) -> bool:
-        """Whether so much is dirty that a flush should not wait for its turn."""
-        dirty = sum(lease.state.dirty_count for lease in self._leases.values())
-        return dirty >= self._settings.max_dirty
+        """Whether so much is waiting to be written that a flush should not wait for its turn."""
+        return self._settings.max_dirty <= sum(
+            lease.state.dirty_count + len(lease.outgoing) for lease in self._leases.values()
+        )
 
     # -- applying
 
@@ -321,7 +323,7 @@ class RelationshipsTable:
             transaction_timeout_ms=self._settings.transaction_timeout_ms,
             request_timeout_ms=self._settings.request_timeout_ms,
             acks="all",
-            max_batch_size=1 << 20,
+            max_batch_size=512 << 10,  # a broker takes batches of up to 1 MiB, headers included
             max_request_size=64 << 20,
         )
         self._leases[number] = Lease(number, Partition(number, self._settings.rules), producer)

@@ -35,8 +35,7 @@ async def commit(lease: Lease, snapshot: Snapshot, changelog: str, deadline: flo
                         headers=list(record.headers),
                     )
                 )
-            for delivery in deliveries:
-                await delivery
+            await asyncio.gather(*deliveries)
             await producer.commit_transaction()
     except (ProducerFenced, InvalidProducerEpoch) as error:
         raise Fenced(

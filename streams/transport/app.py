@@ -79,6 +79,8 @@ class ChunkedApp(faust.App):  # type: ignore[misc]
             "heartbeat_interval_ms": int(settings.heartbeat_interval * 1000),
             "rebalance_timeout_ms": int(settings.rebalance_timeout * 1000),
             "request_timeout_ms": int(settings.request_timeout * 1000),
+            # Nothing is polled while a large partition is recovered; heartbeats go on meanwhile.
+            "max_poll_interval_ms": 3_600_000,
             "max_poll_records": 8 * settings.chunk_size,
             "max_partition_fetch_bytes": 4 << 20,
             "fetch_max_wait_ms": 200,
@@ -89,6 +91,10 @@ class ChunkedApp(faust.App):  # type: ignore[misc]
     def consumer_started(self) -> bool:
         """Whether there is a consumer to ask yet."""
         return self._consumer is not None and self._consumer.started
+
+    async def _producer_flush(self, logger: Any) -> None:
+        # Faust's producer has sent nothing; every write is in a transaction of the ledger.
+        pass
 
     async def _flush_what_was_applied(self, *_: Any, **__: Any) -> None:
         await self.ledger.flush()

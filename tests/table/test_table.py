@@ -337,6 +337,22 @@ def test_dead_letters_and_re_sent_records_go_with_the_flush_of_their_chunk(
     run(broker, story)
 
 
+def test_a_dead_letter_is_kept_whole_however_large_its_record(broker: Broker) -> None:
+    """A megabyte, near the most that a source topic takes by default, and our headers."""
+    large = b"x" * 1_000_000
+
+    async def story(bench: Bench) -> None:
+        table = bench.table()
+        assert await table.take({0}, always)
+        table.apply(bench.chunk(0, large, large))
+        await table.flush()
+        dead = await bench.read(bench.dead_letters)
+        assert [letter.value for letter in dead] == [large, large]
+        assert {dict(letter.headers)["closeknit-reason"] for letter in dead} == {b"too_large"}
+
+    run(broker, story)
+
+
 def test_a_record_re_sent_once_and_misplaced_again_is_a_dead_letter(broker: Broker) -> None:
     async def story(bench: Bench) -> None:
         table = bench.table()
