@@ -100,8 +100,8 @@ class PassedBy(NamedTuple):
 
 
 Verdict = tuple[Event | PassedBy | Refused, int, bytes]
-"""What is to be done with a record (an event is to be applied), its `at` in ms, -1 if refused, and
-the key of the relationship."""
+"""What is to be done with a record (an event is to be applied), its `at` in ms (-1 if refused: it
+moves no clock), and the key of the relationship."""
 
 _TICK, _IGNORED = PassedBy(Outcome.TICK), PassedBy(Outcome.IGNORED)
 
@@ -144,7 +144,7 @@ def admit(
         for event in events
     ]
     homes = partitions_of({key for key in keys if key not in known}, rules.partitions)
-    live = rules.clock == "wall"
+    live, ignored = rules.clock == "wall", rules.ignored_members
     for record, event, key in zip(records, events, keys, strict=True):
         if isinstance(event, InvalidEvent):
             yield Refused(record, event.reason, event.detail), -1, key
@@ -165,13 +165,13 @@ def admit(
             yield _TICK, at, key
         elif fault := check_id(event.id):
             yield Refused(record, *fault), -1, key
-        elif key in known:
-            yield (_IGNORED if event.member in rules.ignored_members else event), at, key
+        elif (home := homes.get(key)) is None:  # known
+            yield (_IGNORED if event.member in ignored else event), at, key
         elif fault := check_identity(event.account, event.member):
             yield Refused(record, *fault), -1, key
-        elif event.member in rules.ignored_members:
+        elif event.member in ignored:
             yield _IGNORED, at, key
-        elif (home := homes[key]) != number:
+        elif home != number:
             strayed = _strayed(record, home, key, rules.partitions)
             yield strayed, (-1 if isinstance(strayed, Refused) else at), key
         else:

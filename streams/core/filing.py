@@ -67,23 +67,23 @@ def refile(moves: Moves, old: bytes | None, new: bytes) -> None:
 
 
 def recount(moves: Moves, value: bytes) -> None:
-    """Count all that a packed relationship remembers and that is a plain count."""
+    """Count what a packed relationship remembers of interactions, follow starts and ends."""
     start = log_start(value)
     for stamp in stamps(value, start):
-        logged = (stamp >> 3) // HOUR_MS << 5 | stamp & 7
-        moves[logged] = moves.get(logged, 0) + 1
+        filed = (stamp >> 3) // HOUR_MS << 5 | stamp & 7
+        moves[filed] = moves.get(filed, 0) + 1
     if start > 1:
         parts = take_apart(value)
         for hour, thing, n in cells.each(parts.cells):
-            moves[place(hour, thing)] = moves.get(place(hour, thing), 0) + n
+            filed = place(hour, thing)
+            moves[filed] = moves.get(filed, 0) + n
         if parts.followed_at is not None:
-            started = place(hour_of(parts.followed_at), STARTS)
-            moves[started] = moves.get(started, 0) + 1
+            filed = place(hour_of(parts.followed_at), STARTS)
+            moves[filed] = moves.get(filed, 0) + 1
 
 
 def _places(value: bytes) -> list[int]:
-    following, engaged = 0, 0
-    followed_at = None
+    following, engaged, followed_at = 0, 0, None
     if value[0] == PLAIN:
         seen = Recency()
         seen.see(stamps(value, 1))

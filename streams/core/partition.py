@@ -82,22 +82,22 @@ class Partition:
         self.tell_time(now_ms)
         rules, clock, relationships = self._rules, self.clock, self.relationships
         events_move_clock = rules.clock == "event"
-        codes, all_touched = CODES[kind], self._touched
+        codes, strength, all_touched = CODES[kind], rules.strength, self._touched
         outcomes = dict.fromkeys(Outcome, 0)
         refused: list[Refused] = []
         misplaced: list[Misplaced] = []
         last_event_ms = -1
         for what, at, key in admit(records, kind, self.number, rules, relationships, now_ms):
-            if isinstance(what, Refused):
-                refused.append(what)
-                outcomes[Outcome.INVALID] += 1
-                continue
             if at > last_event_ms:
                 last_event_ms = at
             hour = at // HOUR_MS
             if hour > clock and events_move_clock:
                 clock = hour
             if not isinstance(what, Event):
+                if isinstance(what, Refused):
+                    refused.append(what)
+                    outcomes[Outcome.INVALID] += 1
+                    continue
                 outcomes[what.outcome] += 1
                 if what.misplaced is not None:
                     misplaced.append(what.misplaced)
@@ -105,21 +105,20 @@ class Partition:
             value = relationships.get(key)
             add = what.op == "add"
             changed = change(
-                value, codes[what.direction], add, what.id, at, what.seeded, clock, rules.strength
+                value, codes[what.direction], add, what.id, at, what.seeded, clock, strength
             )
             if changed is None:
                 outcomes[Outcome.DUPLICATE if add else Outcome.UNRESOLVED] += 1
                 continue
-            relationships[key], thing, counted, step = changed
+            relationships[key], thing, counted_in, step = changed
             touched = all_touched.get(what.account) or self._touch(what.account)
             before = touched.before
             if key not in before:
                 before[key] = value
                 self._dirty_count += 1
             if step:
-                counted = counted << 5 | thing
-                moves = touched.moves
-                moves[counted] = moves.get(counted, 0) + step
+                filed, moves = counted_in << 5 | thing, touched.moves
+                moves[filed] = moves.get(filed, 0) + step
             if clock - hour > DEPTH:
                 outcomes[Outcome.LATE] += 1
         self.clock = clock
