@@ -45,7 +45,15 @@ _CODE_OF_BYTE = bytes(byte & 7 for byte in range(256))
 
 
 class CorruptValue(ValueError):
-    """A packed value that we cannot have written, or that a newer version wrote. Fatal."""
+    """A packed value that we cannot have written, or that a newer version wrote. Fatal.
+
+    Attributes:
+        key: whose value it is, where that is known; not part of the message, for it is a name.
+    """
+
+    def __init__(self, message: str, key: bytes | None = None) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class Summary(NamedTuple):

@@ -5,7 +5,7 @@ ones in the census and hands them over to be written. Recovery is the way back: 
 changelog record, then `restored`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -28,6 +28,10 @@ from streams.core.relationship import change
 from streams.core.time import DEPTH, HOUR_MS, hour_of
 
 __all__ = ["Applied", "Misplaced", "Outcome", "Partition", "Record", "Refused", "Rules"]
+
+
+TURN = 10_000
+"""Relationships restored between two yields: some 50 ms."""
 
 
 class Applied(NamedTuple):
@@ -166,17 +170,25 @@ class Partition:
         Raises:
             CorruptValue: a value is not one that we wrote, or a newer version wrote it.
         """
+        for _ in self.restoring(clock):
+            pass
+
+    def restoring(self, clock: int) -> Iterator[None]:
+        """Do as `restored` does, yielding now and then so that others can have their turn."""
         self.clock = clock
         self.census = Census()
         self._touched, self._dirty_count = {}, 0
         moves_of: dict[str, Moves] = {}
-        for key, value in self.relationships.items():
+        for number, (key, value) in enumerate(self.relationships.items(), start=1):
             try:
                 check(value)
             except CorruptValue as error:
-                raise CorruptValue(f"partition {self.number}, key {key!r}: {error}") from None
+                # The key is a person's name: it is in the error, and not in what is logged of it.
+                raise CorruptValue(f"partition {self.number}: {error}", key) from None
             moves = moves_of.setdefault(account_of(key), {})
             recount(moves, value)
             refile(moves, None, value)
+            if number % TURN == 0:
+                yield
         for account, moves in moves_of.items():
             self.census.move(account, moves, clock)

@@ -60,8 +60,10 @@ async def read_back(
         await asyncio.sleep(0)
     for lease in by_partition.values():
         lease.recovery_read = lease.recovery_to_read
-        lease.state.restored(lease.flushed.clock if lease.flushed else -1)
-        await asyncio.sleep(0)
+        for _ in lease.state.restoring(lease.flushed.clock if lease.flushed else -1):
+            await asyncio.sleep(0)
+            if not still_current():
+                return False
     return True
 
 

@@ -314,6 +314,7 @@ class RelationshipsTable:
         except UnknownFormat as error:
             self._halt(UnfitState(str(error)))
         except CorruptValue as error:
+            log.debug("The corrupt value is that of the key %r", error.key)
             self._halt(BrokenInvariant(str(error)))
 
     async def _acquire(self, number: int) -> None:
