@@ -34,7 +34,7 @@ def await_that(condition: Callable[[], Any], what: str, patience: float = PATIEN
     while time.monotonic() < deadline:
         if found := condition():
             return found
-        time.sleep(0.02)  # between two looks at a condition
+        time.sleep(0.05)  # between two looks at a condition
     raise AssertionError(f"{what}: not within {patience:.0f} s")
 
 
@@ -81,8 +81,10 @@ class Worker:
 
     def counts(self, name: str, *labels: str) -> Counter[tuple[str, ...]]:
         """The samples of one metric that are not zero, by the values of these labels."""
+        page = self.get("/metrics")[1].splitlines(keepends=True)
+        ours = "".join(line for line in page if line.startswith((name, f"# TYPE {name} ")))
         found: Counter[tuple[str, ...]] = Counter()
-        for family in text_string_to_metric_families(self.get("/metrics")[1]):
+        for family in text_string_to_metric_families(ours):
             for sample in family.samples:
                 if sample.name == name:
                     found[tuple(sample.labels[label] for label in labels)] += int(sample.value)
