@@ -20,6 +20,8 @@ from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.types import TP
 
+from streams.transport.consumer import BrokenChain
+
 log = logging.getLogger(__name__)
 
 
@@ -34,7 +36,9 @@ class Takeover(Recovery):  # type: ignore[misc]
 
     async def _resume_streams(self, generation_id: int = 0) -> None:
         app, consumer, ledger = self.app, self.app.consumer, self.app.ledger
-        current = self.tables.round_at(app.rounds, generation_id)
+        current = self.tables.still_current(generation_id)
+        if not current():
+            return
         assigned = {tp for tp in consumer.assignment() if tp.topic in ledger.topics}
         numbers = co_partitioned(assigned, ledger.topics)
 
@@ -48,9 +52,10 @@ class Takeover(Recovery):  # type: ignore[misc]
             consumer.resume_partitions(assigned)
             try:
                 await consumer.perform_seek()
-            except (KafkaError, RuntimeError, TimeoutError):
+            except (KafkaError, RuntimeError, TimeoutError) as error:
                 if current():
-                    raise
+                    # Not as it is: Faust takes some of these for a rebalance, and would wait.
+                    raise BrokenChain(f"seeking to the ledger's positions: {error!r}") from error
         if not current():
             return
         ledger.serving()
@@ -65,11 +70,18 @@ class Takeover(Recovery):  # type: ignore[misc]
 
 
 class TakeoverManager(TableManager):  # type: ignore[misc]
-    """Faust's table manager with no tables, starting a `Takeover` at every assignment."""
+    """Faust's table manager with no tables, starting a `Takeover` at every assignment.
+
+    Attributes:
+        round: the one of the latest assignment. Its takeover may start much later, when the one
+            before has come to its end; by then another round may have begun.
+    """
 
     mundane_level = "debug"
 
     _recovery: Takeover | None
+
+    round = 0
 
     @property
     def recovery(self) -> Takeover:
@@ -83,14 +95,25 @@ class TakeoverManager(TableManager):  # type: ignore[misc]
         await self._update_channels()
         await self.recovery.start()
 
-    def round_at(self, number: int, generation_id: int) -> Callable[[], bool]:
-        """Return a question to ask after every await: is this still the current rebalance?"""
-        app = self.app
+    def still_current(self, generation_id: int) -> Callable[[], bool]:
+        """Return a question to ask after every await: is that assignment still the latest word?"""
+        app, number = self.app, self.round
 
         def still_current() -> bool:
             return bool(app.rounds == number and app.consumer_generation_id == generation_id)
 
         return still_current
+
+    async def on_rebalance(
+        self,
+        assigned: set[TP],
+        revoked: set[TP],
+        newly_assigned: set[TP],
+        generation_id: int = 0,
+    ) -> None:
+        """Start a takeover: Faust calls this on every assignment."""
+        self.round = self.app.rounds
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
 
     def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Stop everything at once: Faust calls this first, on rebalance and on shutdown."""
