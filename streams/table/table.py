@@ -259,12 +259,12 @@ class RelationshipsTable:
             if self.ready:
                 # While partitions change hands, the hour alone is no reason to write.
                 lease.state.tell_time(self._now())
-            snapshot = lease.snapshot(self._value_settings, forced=forced)
-            if snapshot is None:
-                return
             loop = asyncio.get_running_loop()
             started = loop.time()
             try:
+                snapshot = lease.snapshot(self._value_settings, forced=forced)
+                if snapshot is None:
+                    return
                 size = await commit(
                     lease,
                     snapshot,
@@ -273,6 +273,9 @@ class RelationshipsTable:
                 )
             except Halt as reason:
                 self._halt(reason)
+            except Exception as error:
+                # What was taken for this flush would be missing from the next one.
+                self._halt(BrokenInvariant(f"flushing partition {lease.number} failed: {error!r}"))
             lease.flushed = snapshot.record
             self._meters.flushed(loop.time() - started, len(snapshot.values), size, self._now())
 

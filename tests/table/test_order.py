@@ -10,11 +10,12 @@ from aiokafka.errors import KafkaConnectionError
 
 from streams.core.partition import Partition, Rules
 from streams.core.partition_record import KEY
-from streams.table import Fenced, FlushFailed
+from streams.metrics.meters import Meters
+from streams.table import BrokenInvariant, Fenced, FlushFailed, RelationshipsTable, TableSettings
 from streams.table.lease import Lease
 from streams.table.transaction import commit
 from tests.conftest import Broker
-from tests.table.test_table import Bench, always, like, likes_of, no_topic_ids, run
+from tests.table.test_table import RULES, Bench, always, like, likes_of, no_topic_ids, run, stop
 
 
 def test_each_transaction_holds_exactly_the_chunks_that_its_offsets_say(broker: Broker) -> None:
@@ -156,3 +157,23 @@ def test_a_transaction_that_fails_ends_the_process_with_76_and_is_never_gone_on_
         asyncio.run(commit(lease, snapshot, "changelog", deadline=0.05))
     assert failure.value.code == 76
     assert not producer.aborted
+
+
+class Unsettled(Partition):
+    """A partition that cannot be settled."""
+
+    def settle(self) -> list[tuple[bytes, bytes]]:
+        raise KeyError("never expected")
+
+
+@pytest.mark.parametrize("step", ["settle", "begin", "send", "deliver", "commit"])
+def test_an_error_of_our_own_in_a_flush_is_final(step: str) -> None:
+    """What this flush had taken would be missing from the next one, and nothing would tell."""
+    state = (Unsettled if step == "settle" else Partition)(0, Rules(partitions=1))
+    lease = Lease(0, state, cast(Any, Failing(step, KeyError("never expected"))))
+    lease.recovered = True
+    settings = TableSettings("app", {}, "changelog", "dead-letters", RULES, {}, 1000, 1000, 1000)
+    table = RelationshipsTable(settings, Meters(), lambda: 0, no_topic_ids, stop)
+    table._leases[0] = lease
+    with pytest.raises(BrokenInvariant, match=r"flushing partition 0 failed.*never expected"):
+        asyncio.run(table.flush())
