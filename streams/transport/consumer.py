@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
@@ -58,7 +58,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 partition_assignment_strategy=[self.app.assignor],
                 isolation_level="read_committed",
                 enable_auto_commit=False,
-                auto_offset_reset="earliest",
+                # Where to read, only the ledger says. To go elsewhere would be to skip records.
+                auto_offset_reset="none",
             )
         )
 
@@ -164,22 +165,26 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         """Do nothing: Faust judges progress by acks, of which chunks have none."""
 
     async def check_membership(self) -> None:
-        """Ask aiokafka whether it is still a working member of the group.
+        """Ask aiokafka whether it is still a working member of the group, and still reading.
 
-        It would tell whoever polls it; Faust goes past that, and would wait for ever.
+        It would tell whoever polls it; Faust goes past that, and would wait for ever. That its
+        reading has ended it tells nobody.
 
         Raises:
             LostMembership: it is not, and will not become one by itself.
         """
         try:
-            await self._thread.call_thread(self._ask_coordinator)
+            await self._thread.call_thread(self._ask_aiokafka)
         except KafkaError as error:
             raise LostMembership(f"this worker lost its place in the group: {error}") from error
 
-    async def _ask_coordinator(self) -> None:
+    async def _ask_aiokafka(self) -> None:
         consumer = self._thread._consumer
-        if consumer is not None and consumer._coordinator is not None:
-            consumer._coordinator.check_errors()
+        if consumer is None or consumer._coordinator is None:
+            return
+        consumer._coordinator.check_errors()
+        if consumer._fetcher._fetch_task.done() and not consumer._fetcher._closed:
+            raise KafkaError("reading from the brokers has ended, see the log above")
 
     def progress(self) -> dict[TP, Progress]:
         """How far each owned partition has been applied, and how far it goes."""
@@ -220,7 +225,14 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
                     continue
                 epoch = self.epoch
                 self._note_positions()
-                records, _ = await self._wait_next_records(timeout=1.0)
+                try:
+                    records, _ = await self._wait_next_records(timeout=1.0)
+                except (NoOffsetForPartitionError, OffsetOutOfRangeError) as error:
+                    if epoch == self.epoch:
+                        raise BrokenChain(
+                            f"the records that are next were deleted before they were read: {error}"
+                        ) from error
+                    continue  # aiokafka does not know yet where the ledger reads on
                 await asyncio.sleep(0)
                 if not records:
                     continue
@@ -231,9 +243,10 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
-        except asyncio.CancelledError:
-            if not self.app.should_stop:
-                raise
+        except asyncio.CancelledError as error:
+            if not (self.app.should_stop or fetcher._stopped.is_set()):
+                # Not as it is: a service of Faust's that is cancelled ends, and nobody is told.
+                raise BrokenChain("reading was cancelled, though nobody stops") from error
 
     async def _deliver(
         self, records: Mapping[TopicPartition, list[ConsumerRecord]], epoch: int

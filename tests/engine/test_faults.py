@@ -7,7 +7,9 @@ from functools import cache
 from typing import Any
 
 import pytest
+from kafka import TopicPartition
 
+from streams.topics import administration
 from tests.brokers.kafka import Kafka
 from tests.engine.system import System, Worker, await_that, replaying
 from tests.engine.test_recorded import assert_equal_to_the_recount
@@ -172,3 +174,22 @@ def test_a_deleted_and_recreated_topic_is_read_from_its_start_and_said_so(
     relationships = kafka_system.relationships()
     assert relationships["brand", "before"]["inbound"]["like"]["total"] == 30
     assert relationships["brand", "after"]["inbound"]["like"]["total"] == 7
+
+
+def test_records_deleted_before_they_were_read_are_not_passed_over_in_silence(
+    kafka_system: System,
+) -> None:
+    """Retention overtakes a worker that reads: it ends, and the next one says what is lost."""
+    like = {"kind": "like", "account": "brand", "at": "2026-03-01T12:00:00Z"}
+    worker = kafka_system.worker(session_timeout="30")
+    worker.await_ready()
+    worker.signal(signal.SIGSTOP)
+    for number in range(2):  # the first may answer a fetch that was already under way
+        kafka_system.replay({**like, "id": str(number), "member": f"m{n}"} for n in range(30))
+    with administration(kafka_system.settings.connection()) as admin:
+        likes = kafka_system.topic("like")
+        admin.delete_records({TopicPartition(likes, n): -1 for n in range(kafka_system.partitions)})
+    worker.signal(signal.SIGCONT)
+    assert worker.wait() == 1, worker.said()[-3000:]
+    assert "deleted before they were read" in worker.said()
+    assert "deleted by retention before" in kafka_system.catch_up().said()
