@@ -65,6 +65,7 @@ class EmbeddedBroker:
         if self._server is not None:
             raise RuntimeError("this embedded broker was already started; create another one")
         binary = _binary()
+        _check_free(self._port)
         folder = Path(tempfile.mkdtemp(prefix="closeknit-broker-"))
         command = [str(binary), "start", "--only", "kafka", "--kafka-port", str(self._port)]
         self._server = server = Lifeline([*command, "--data-dir", str(folder)], remove=folder)
@@ -90,6 +91,20 @@ def _binary() -> Path:
         "the embedded broker is not installed here: `pip install 'closeknit[embedded]'`, "
         "or point CLOSEKNIT_BROKER at a Kafka broker of yours"
     )
+
+
+def _check_free(port: int) -> None:
+    """Say so in our words: the binary names options that only it has."""
+    with socket.socket() as probe:
+        # As servers do: connections that have just ended do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise BrokerUnavailableError(
+                f"the embedded broker cannot listen on 127.0.0.1:{port}: {error.strerror}; "
+                "choose another port, or use the broker that is there"
+            ) from None
 
 
 def _await_address(server: Lifeline) -> str:

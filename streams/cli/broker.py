@@ -12,7 +12,13 @@ from streams.cli.running import Failure
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=9092, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=9092,
+    show_default=True,
+    help="Port on 127.0.0.1; 0 is any free one.",
+)
 def broker(port: int) -> None:
     """Run the embedded broker (for trying things out).
 

@@ -98,10 +98,12 @@ def test_nothing_of_it_outlives_its_owner(
     assert soon(lambda: not list(tmp_path.iterdir()))
 
 
-def test_a_taken_port_is_reported_in_the_brokers_own_words(embedded_broker: EmbeddedBroker) -> None:
-    """The message names the port."""
+def test_a_taken_port_is_reported_in_our_own_words(embedded_broker: EmbeddedBroker) -> None:
+    """The binary's would name options that only the binary has."""
     port = embedded_broker.bootstrap.split(":")[1]
-    with pytest.raises(BrokerUnavailableError, match=f"port {port} is already in use"):
+    with pytest.raises(
+        BrokerUnavailableError, match=f":{port}: Address already in use; choose another"
+    ):
         EmbeddedBroker(int(port)).start()
 
 
