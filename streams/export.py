@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -101,16 +101,16 @@ def census(
         }
 
 
+LONG_COLUMNS = ("account", "as_of", "series", "value")
+"""The columns of the census as CSV."""
+
+
 def long(documents: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The census with a row per series, as a table wants it."""
     for document in documents:
         for series, n in document["series"].items():
-            yield {
-                "account": document["account"],
-                "as_of": document["as_of"],
-                "series": series,
-                "value": n,
-            }
+            cells = (document["account"], document["as_of"], series, n)
+            yield dict(zip(LONG_COLUMNS, cells, strict=True))
 
 
 def as_jsonl(documents: Iterable[dict[str, Any]]) -> Iterator[bytes]:
@@ -119,20 +119,24 @@ def as_jsonl(documents: Iterable[dict[str, Any]]) -> Iterator[bytes]:
         yield orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def as_csv(documents: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    """CSV with a header row; nested fields become `inbound_like_7`, null is an empty cell."""
+def as_csv(documents: Iterable[dict[str, Any]], columns: Sequence[str]) -> Iterator[bytes]:
+    """CSV with a header row, even above no rows; null is an empty cell."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    header: list[str] | None = None
+    writer.writerow(columns)
+    yield buffer.getvalue().encode()
     for document in documents:
-        flat = dict(_flatten("", document))
-        if header is None:
-            header = list(flat)
-            writer.writerow(header)
-        writer.writerow(_cell(flat[name]) for name in header)
-        yield buffer.getvalue().encode()
         buffer.seek(0)
         buffer.truncate()
+        flat = dict(_flatten("", document))
+        writer.writerow(_cell(flat[name]) for name in columns)
+        yield buffer.getvalue().encode()
+
+
+def relationship_columns() -> list[str]:
+    """The columns of relationships as CSV: nested fields become `inbound_like_7`."""
+    blank = _document(b"account member", Relationship(), 0, Strength())
+    return [name for name, _ in _flatten("", blank)]
 
 
 def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
 from streams import export as documents
 from streams.changelog import read_changelog
-from streams.cli.running import Failure, existing_topics, plain_errors, read_settings
+from streams.cli.running import Failure, existing_topics, plain_errors, read_settings, visible
 from streams.core.relationship import Stage
 from streams.core.time import parse_at
 
@@ -25,6 +26,17 @@ class _Time(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+class _Account(click.ParamType):
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            # Ids are UTF-8, whatever the locale took the argument for.
+            return os.fsencode(value).decode()
+        except UnicodeDecodeError:
+            self.fail(f"{visible(value)} is not UTF-8 text, as ids are", param, ctx)
+
+
 @click.command()
 @click.option(
     "--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True
@@ -34,7 +46,7 @@ class _Time(click.ParamType):
     type=_Time(),
     help="Age everything to this RFC 3339 time; default: the greatest stored clock.",
 )
-@click.option("--account", help="Only this account.")
+@click.option("--account", type=_Account(), help="Only this account.")
 @click.option(
     "--stage",
     "stages",
@@ -71,10 +83,12 @@ def export(
         if census:
             rows = documents.census(changelog, clock, account)
             rows = documents.long(rows) if form == "csv" else rows
+            columns: Sequence[str] = documents.LONG_COLUMNS
         else:
             rows = documents.relationships(changelog, clock, account, stages)
-        write = documents.as_csv if form == "csv" else documents.as_jsonl
+            columns = documents.relationship_columns()
+        lines = documents.as_csv(rows, columns) if form == "csv" else documents.as_jsonl(rows)
         out = click.get_binary_stream("stdout")
-        for line in write(rows):
+        for line in lines:
             out.write(line)
         out.flush()

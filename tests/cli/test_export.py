@@ -19,7 +19,17 @@ from streams.core.partition_record import KEY, PartitionRecord
 from streams.core.placement import partition_of, relationship_key
 from streams.core.relationship import Strength
 from streams.core.time import HOUR_MS, hour_of, parse_at
-from streams.export import TooEarly, as_csv, as_jsonl, census, clock_at, long, relationships
+from streams.export import (
+    LONG_COLUMNS,
+    TooEarly,
+    as_csv,
+    as_jsonl,
+    census,
+    clock_at,
+    long,
+    relationship_columns,
+    relationships,
+)
 from streams.settings import Settings, load
 from tests.cli.conftest import Closeknit
 from tests.cli.kafka import Put, write
@@ -148,17 +158,24 @@ def test_the_census_is_an_object_per_account_as_the_schema_says(changelog: Chang
 
 def test_csv_is_the_same_flattened(changelog: Changelog) -> None:
     """One header; null is empty, booleans are words."""
-    text = b"".join(as_csv(relationships(changelog, CLOCK))).decode()
+    text = b"".join(as_csv(relationships(changelog, CLOCK), relationship_columns())).decode()
     rows = list(csv.DictReader(io.StringIO(text)))
     ada, *_, dario = rows
     assert ada["inbound_reply_28"] == "1"
     assert (ada["following"], dario["following"]) == ("true", "false")
     assert (dario["followed_at"], dario["last_inbound_at"]) == ("", "2026-07-04T13:59:59.999Z")
     assert len(rows) == 5
-    lines = list(
-        csv.DictReader(io.StringIO(b"".join(as_csv(long(census(changelog, CLOCK)))).decode()))
-    )
+    text = b"".join(as_csv(long(census(changelog, CLOCK)), LONG_COLUMNS)).decode()
+    lines = list(csv.DictReader(io.StringIO(text)))
     assert {"account": "acme", "as_of": NOW, "series": "closeknit_followers", "value": "2"} in lines
+
+
+def test_csv_of_nothing_still_has_its_header(changelog: Changelog) -> None:
+    """Whatever reads it needs the columns."""
+    (whole, *_) = as_csv(relationships(changelog, CLOCK), relationship_columns())
+    nobody = as_csv(relationships(changelog, CLOCK, "nobody"), relationship_columns())
+    assert list(nobody) == [whole]
+    assert list(as_csv([], LONG_COLUMNS)) == [b"account,as_of,series,value\n"]
 
 
 def test_jsonl_is_a_document_per_line(changelog: Changelog) -> None:
