@@ -90,7 +90,10 @@ def list_letters(
     "--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True
 )
 def show(*, address: Address, form: str) -> None:
-    """Show one dead letter, by its ADDRESS or that of the record that it was."""
+    """Show one dead letter.
+
+    ADDRESS, as topic/partition/offset, is where it lies, or where the record lay that it was.
+    """
     settings = read_settings()
     with plain_errors(settings):
         found = asyncio.run(_collect(_box(settings), (), (address,), 1, redriven=True))
@@ -110,10 +113,11 @@ def show(*, address: Address, form: str) -> None:
 def redrive(
     *, addresses: tuple[Address, ...], reasons: tuple[str, ...], limit: int | None, dry_run: bool
 ) -> None:
-    """Send dead letters (all, or those at ADDRESSES) to where they came from, each once.
+    """Send dead letters to where they came from.
 
-    They go as they were, with their old timestamps, under the canonical key where the value tells
-    it. Do this after the cause is gone: what is refused again becomes a new dead letter.
+    All, or those at ADDRESSES (topic/partition/offset), and each only once. They go as they were,
+    with their old timestamps, under the canonical key where the value tells it. Do this after the
+    cause is gone: what is refused again becomes a new dead letter.
     """
     settings = read_settings()
     with plain_errors(settings):
@@ -122,6 +126,8 @@ def redrive(
             found = asyncio.run(_collect(box, reasons, addresses, limit, redriven=False))
             for letter in found:
                 click.echo(f"{letter.origin} {letter.reason}")
+            if not found:
+                click.echo("There is nothing to redrive.", err=True)
             return
         result = asyncio.run(
             letters.redrive(box, f"{settings.app}-redrive", reasons, addresses, limit)

@@ -21,7 +21,10 @@ def topics() -> None:
 @topics.command()
 @click.pass_context
 def create(ctx: click.Context) -> None:
-    """Create the topics that do not exist; leave the others as they are, and check them."""
+    """Create the topics that are missing.
+
+    The others are left as they are, and checked.
+    """
     settings = read_settings()
     wanted = planned_topics(settings)
     with plain_errors(settings), administration(settings.connection()) as admin:
@@ -36,7 +39,10 @@ def create(ctx: click.Context) -> None:
 @topics.command()
 @click.pass_context
 def check(ctx: click.Context) -> None:
-    """Compare the topics with what is needed; exit 1 when something would go wrong."""
+    """Compare the topics with what is needed.
+
+    Exits with 1 when something would go wrong.
+    """
     settings = read_settings()
     wanted = planned_topics(settings)
     with plain_errors(settings), administration(settings.connection()) as admin:
@@ -53,6 +59,7 @@ def check(ctx: click.Context) -> None:
     "form",
     type=click.Choice(["text", "json", "shell"]),
     default="text",
+    show_default=True,
     help="shell: kafka-topics.sh commands, for whoever may create topics.",
 )
 def print_topics(form: str) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import click
 import pytest
@@ -71,6 +72,35 @@ def test_an_absent_broker_is_one_sentence_with_a_remedy(
     output = closeknit(*command, expect=3).output
     assert output.startswith("Error: no Kafka broker answers at 127.0.0.1:1: is it running")
     assert len(output.splitlines()) == 1
+
+
+def test_a_scratch_directory_that_cannot_be_made_is_no_crash(
+    on_broker: Closeknit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No restart would mend it: said before the engine starts, without a traceback."""
+    on_broker("topics", "create")
+    taken = tmp_path / "a-file"
+    taken.touch()
+    monkeypatch.setenv("CLOSEKNIT_DATA_DIR", str(taken))
+    output = on_broker("worker", expect=3).output
+    assert output.startswith(f"Error: the scratch directory {taken} cannot be used: File exists")
+    assert "CLOSEKNIT_DATA_DIR" in output
+
+
+@pytest.mark.parametrize("group", ["topics", "dead-letters"])
+def test_no_command_of_a_group_is_described_with_an_ellipsis(
+    group: str, closeknit: Closeknit
+) -> None:
+    """The first line of each fits an overview of 80 characters."""
+    commands = closeknit(group, "--help").output.partition("Commands:")[2]
+    assert commands
+    assert "..." not in commands
+
+
+def test_an_account_that_is_no_text_is_refused(closeknit: Closeknit) -> None:
+    """The bytes of another encoding, as a shell passes them on."""
+    output = closeknit("export", "--account", "zo\udceb", expect=2).output
+    assert r"zo\udceb is not UTF-8 text" in output
 
 
 def test_config_prints_a_file_that_can_be_read_back(
