@@ -232,7 +232,8 @@ def _examine(value: bytes) -> Event:
     try:
         fields = orjson.loads(value)
     except orjson.JSONDecodeError as error:
-        raise InvalidEvent(Reason.NOT_JSON, f"the value is not JSON: {error}") from None
+        detail = f"the value is not JSON: {error.msg} (character {error.pos + 1})"
+        raise InvalidEvent(Reason.NOT_JSON, detail) from None
     if type(fields) is not dict:
         _refuse_type("the value", "an object", fields)
     known = {name: fields[name] for name in fields if name in _FIELDS}

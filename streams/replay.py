@@ -106,7 +106,7 @@ async def replay(
     await producer.start()
     try:
         outbox = _Outbox(producer)
-        sender = _Sender(outbox, topics, partitions, pace)
+        sender = _Sender(outbox, topics, partitions, pace, on_progress)
         malformed = 0
         while block := await asyncio.to_thread(_take, items):
             for item in block:
@@ -142,7 +142,12 @@ class _Sender:
     """Puts each event where it belongs, when it is due."""
 
     def __init__(
-        self, outbox: _Outbox, topics: Mapping[str, str], partitions: int, pace: Pace | None
+        self,
+        outbox: _Outbox,
+        topics: Mapping[str, str],
+        partitions: int,
+        pace: Pace | None,
+        on_progress: Callable[[int], None],
     ) -> None:
         self.kinds: Counter[str] = Counter()
         self.last_ms: int | None = None
@@ -151,6 +156,7 @@ class _Sender:
         self._partitions = partitions
         self._place = lru_cache(maxsize=1 << 16)(partition_of)
         self._pace = pace
+        self._on_progress = on_progress
         self._start = time.monotonic()
 
     async def send(self, item: Sendable) -> None:
@@ -177,6 +183,7 @@ class _Sender:
         early = self._start + due - time.monotonic()
         if early > _EARLY:
             await self._outbox.flush()
+            self._on_progress(self.kinds.total())
             await asyncio.sleep(early)
 
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
 from streams import replay as engine
 from streams.cli.progress import Progress
-from streams.cli.running import Failure, existing_topics, plain_errors, read_settings, visible
+from streams.cli.running import (
+    Failure,
+    counted,
+    existing_topics,
+    plain_errors,
+    read_settings,
+    visible,
+)
 from streams.core.time import HOUR_MS, format_ms, hour_of
 from streams.settings import Settings
 from streams.sources import (
@@ -75,9 +82,9 @@ def replay(
 
     Malformed lines are reported, counted and left out; they make the exit code 1.
     """
-    source = _source(form, files, accounts)
+    sources = _sources(form, files, accounts)
     if rate and speed:
-        raise click.UsageError("choose --rate or --speed")
+        raise click.UsageError("--rate and --speed exclude each other: choose one")
     pace = engine.at_rate(rate) if rate else engine.at_speed(speed) if speed else None
     settings = read_settings()
     lines = [Lines(name) for name in files]
@@ -96,7 +103,7 @@ def replay(
         try:
             sent = asyncio.run(
                 engine.replay(
-                    _items(source, lines),
+                    _items(sources, lines),
                     settings.topics,
                     _partitions(settings),
                     settings.connection(),
@@ -106,31 +113,48 @@ def replay(
                 )
             )
         except (engine.DeliveryError, UnreadableFile) as error:
-            raise Failure(f"{error} (up to {progress.sent:,} events may have been sent)") from error
-    _summarise(sent, source, time.monotonic() - started)
+            raise Failure(f"{error} ({_so_far(progress.sent)})") from error
+        except KeyboardInterrupt:
+            progress.say(f"Interrupted: {_so_far(progress.sent)}, and no ticks.")
+            raise
+    _summarise(sent, sources, time.monotonic() - started)
     if sent.malformed:
         ctx.exit(1)
 
 
-def _source(form: str | None, files: Sequence[str], accounts: Sequence[str]) -> Source:
-    if form is None:
-        form = "csv" if all(name.endswith((".csv", ".csv.gz")) for name in files) else "jsonl"
-    if form != "jetstream":
-        if accounts:
-            raise click.UsageError("--account goes with --format jetstream")
-        return Csv() if form == "csv" else Jsonl()
+def _sources(
+    form: str | None, files: Sequence[str], accounts: Sequence[str]
+) -> Mapping[str, Source]:
+    """What reads each file."""
+    if form == "jetstream":
+        return dict.fromkeys(files, _jetstream(accounts))
+    if accounts:
+        raise click.UsageError("--account goes with --format jetstream")
+    csv, jsonl = Csv(), Jsonl()
+    return {
+        name: csv
+        if form == "csv" or (form is None and name.endswith((".csv", ".csv.gz")))
+        else jsonl
+        for name in files
+    }
+
+
+def _jetstream(accounts: Sequence[str]) -> Jetstream:
     if not accounts:
         raise click.UsageError("--format jetstream needs --account: a DID, or all")
     if "all" in accounts:
         return Jetstream(None)
     if wrong := [account for account in accounts if not account.startswith("did:")]:
-        raise click.BadParameter(f"{wrong[0]!r} is no DID", param_hint="--account")
+        raise click.BadParameter(
+            f"{wrong[0]!r} is no DID; one looks like did:plc:… or did:web:…; or say all",
+            param_hint="--account",
+        )
     return Jetstream(accounts)
 
 
-def _items(source: Source, files: Sequence[Lines]) -> Iterator[Sendable | Malformed]:
+def _items(sources: Mapping[str, Source], files: Sequence[Lines]) -> Iterator[Sendable | Malformed]:
     for lines in files:
-        for item in source.read(lines):
+        for item in sources[lines.name].read(lines):
             yield item._replace(file=lines.name) if isinstance(item, Malformed) else item
 
 
@@ -145,16 +169,23 @@ def _partitions(settings: Settings) -> int:
     return settings.partitions
 
 
-def _summarise(sent: engine.Sent, source: Source, seconds: float) -> None:
+def _so_far(sent: int) -> str:
+    return f"up to {counted(sent, 'event')} may have been sent" if sent else "nothing was sent"
+
+
+def _summarise(sent: engine.Sent, sources: Mapping[str, Source], seconds: float) -> None:
     total = sent.kinds.total()
     by_kind = ", ".join(f"{kind} {n:,}" for kind, n in sent.kinds.most_common())
     click.echo(
-        f"Sent {total:,} events in {seconds:.1f} s ({total / seconds:,.0f}/s)"
+        f"Sent {counted(total, 'event')} in {seconds:.1f} s ({total / seconds:,.0f}/s)"
         + (f": {by_kind}" if by_kind else "")
     )
     if sent.last_ms is not None:
         click.echo(f"Ticks sent: now is {format_ms(hour_of(sent.last_ms) * HOUR_MS)}")
-    for why, n in sorted(source.left_out.items()):
-        click.echo(f"{n:,} {why}")
+    for source in dict.fromkeys(sources.values()):
+        for why, n in sorted(source.left_out.items()):
+            click.echo(f"{n:,} {why}")
     if sent.malformed:
-        click.echo(f"{sent.malformed:,} malformed lines were left out", err=True)
+        click.echo(f"Left out: {counted(sent.malformed, 'malformed line')}", err=True)
+        if sent.last_ms is None:
+            click.echo("Nothing was an event: is --format the right one?", err=True)

@@ -35,13 +35,16 @@ class Jsonl:
 
 
 class Csv:
-    """CSV whose header names event fields; empty cells and unknown columns are left out."""
+    """CSV whose header names event fields; empty cells and unknown columns are left out.
+
+    An unknown column may be a misspelt one, so `left_out` counts it, once for each file.
+    """
 
     def __init__(self) -> None:
         self.left_out: Counter[str] = Counter()
 
     def read(self, lines: Iterable[bytes]) -> Iterator[Sendable | Malformed]:
-        """Read one file; a header without `kind` and `at` makes it one malformed line."""
+        """Read one file; with a header that cannot be used it is one malformed line."""
         # Bytes that are not UTF-8 pass as surrogates, which no JSON encoder takes.
         rows = csv.reader(line.decode("utf-8", "surrogateescape") for line in lines)
         columns: list[str] | None = None
@@ -55,18 +58,31 @@ class Csv:
                 continue
             if columns is None:
                 columns = [name.strip().removeprefix("\ufeff") for name in row]
-                if missing := {"kind", "at"} - set(columns):
-                    yield Malformed(
-                        rows.line_num,
-                        f"the header has no column {' and no column '.join(sorted(missing))}; "
-                        f"name them as the event fields: {','.join(Event.__struct_fields__)}",
-                    )
+                if wrong := _wrong_header(columns):
+                    yield Malformed(rows.line_num, f"{wrong}; nothing of this file was read")
                     return
+                self.left_out.update(
+                    f"ignored: column {name!r}"
+                    for name in columns
+                    if name not in Event.__struct_fields__
+                )
             elif row:
                 try:
                     yield _from_row(columns, row)
                 except ValueError as error:
                     yield Malformed(rows.line_num, str(error))
+
+
+def _wrong_header(columns: list[str]) -> str | None:
+    if missing := {"kind", "at"} - set(columns):
+        return (
+            f"the header has no column {' and no column '.join(sorted(missing))}: it is "
+            f"{','.join(columns)[:80]!r}; separate with commas, and name columns as the event "
+            f"fields: {','.join(Event.__struct_fields__)}"
+        )
+    if twice := [name for name, n in Counter(columns).items() if n > 1]:
+        return f"the header has the column {twice[0]!r} twice"
+    return None
 
 
 def _from_row(columns: list[str], row: list[str]) -> Sendable:

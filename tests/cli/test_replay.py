@@ -9,6 +9,7 @@ from time import monotonic
 import pytest
 
 from schemas.events import decode
+from streams.cli.progress import Progress
 from streams.core.placement import partition_of
 from streams.replay import at_rate, at_speed
 from streams.sample import PATH
@@ -71,7 +72,7 @@ def test_malformed_lines_are_reported_counted_and_set_the_exit_code(
     assert f"{bad}:21: " in result.output
     assert f"{bad}:22: " not in result.output
     assert "\x1b" not in result.output
-    assert "25 malformed lines were left out" in result.output
+    assert "Left out: 25 malformed lines" in result.output
     assert "Sent 3 events" in result.output
 
 
@@ -84,6 +85,16 @@ def test_standard_input_and_csv_are_read(on_broker: Closeknit, tmp_path: Path) -
     )
     assert "share 1" in on_broker("replay", str(table)).output
     assert "like 1" in on_broker("replay", "-", input=event()).output
+    assert "like 1, share 1" in on_broker("replay", "-", str(table), input=event()).output
+
+
+def test_a_wrong_format_is_suspected_when_nothing_was_an_event(on_broker: Closeknit) -> None:
+    """Jetstream lines and CSV look alike to whoever reads JSON lines: all wrong."""
+    on_broker("topics", "create")
+    commit = '{"did":"did:plc:a","time_us":1,"kind":"commit"}'
+    assert "is --format the right one?" in on_broker("replay", "-", input=commit, expect=1).output
+    mixed = f"{commit}\n{event()}"
+    assert "--format" not in on_broker("replay", "-", input=mixed, expect=1).output
 
 
 def test_large_values_are_sent_in_batches_of_their_own(on_broker: Closeknit) -> None:
@@ -126,6 +137,17 @@ def test_a_rate_is_kept(on_broker: Closeknit) -> None:
     assert monotonic() - started >= 0.5
 
 
+def test_a_slow_replay_shows_each_step(
+    on_broker: Closeknit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only whole blocks: at one event a second a block lasts half an hour."""
+    on_broker("topics", "create")
+    seen: list[int] = []
+    monkeypatch.setattr(Progress, "update", lambda _, sent: seen.append(sent))
+    on_broker("replay", "-", "--rate", "20", input="\n".join(map(event, range(4))))
+    assert seen == [1, 2, 3, 4]
+
+
 def test_paces() -> None:
     """When records are due, in seconds after the start."""
     rate = at_rate(50)
@@ -142,7 +164,7 @@ def test_paces() -> None:
         (["-", "--format", "jetstream"], "needs --account"),
         (["-", "--format", "jetstream", "--account", "me"], "'me' is no DID"),
         (["-", "--account", "all"], "goes with --format jetstream"),
-        (["-", "--rate", "1", "--speed", "1"], "choose --rate or --speed"),
+        (["-", "--rate", "1", "--speed", "1"], "exclude each other"),
         (["-", "--rate", "0"], "--rate"),
         ([], "Missing argument"),
     ],

@@ -114,6 +114,24 @@ def test_a_csv_file_without_the_needed_columns_is_one_malformed_line() -> None:
     assert isinstance(found, Malformed)
     assert found.line == 1
     assert "no column at and no column kind" in found.reason
+    assert "nothing of this file was read" in found.reason
+
+
+def test_a_csv_file_with_a_column_twice_is_one_malformed_line() -> None:
+    """Which of the two should count?"""
+    rows = [b"kind,id,account,member,at,kind", b"like,1,acme,ada,2026-07-04T14:00:00Z,reply"]
+    (found,) = Csv().read(rows)
+    assert isinstance(found, Malformed)
+    assert "the column 'kind' twice" in found.reason
+
+
+def test_an_unknown_column_is_ignored_and_said() -> None:
+    """It may be a misspelt `direction`, without which everything is inbound."""
+    source = Csv()
+    rows = [b"kind,id,account,member,at,directon", b"like,1,acme,ada,2026-07-04T14:00:00Z,outbound"]
+    (found,) = source.read(rows)
+    assert isinstance(found, Sendable)
+    assert source.left_out == {"ignored: column 'directon'": 1}
 
 
 def test_gzipped_files_are_unpacked(tmp_path: Path) -> None:
