@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import signal
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -93,10 +94,16 @@ def _work(settings: Settings) -> None:
     worker = multiprocessing.get_context("spawn").Process(
         target=_run_worker, args=(settings,), daemon=True
     )
+    # Ctrl-C reaches the whole terminal: the child inherits the mask and leaves its end to us.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     worker.start()
-    worker.join(timeout=120)
-    if worker.exitcode != 0:
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    try:
+        worker.join(timeout=120)
+    finally:
         worker.kill()
+        worker.join()
+    if worker.exitcode != 0:
         raise Failure(f"the worker did not finish (exit code {worker.exitcode})")
     click.echo(f"A worker started, applied them and stopped in {time.monotonic() - started:.1f} s.")
 

@@ -1,6 +1,7 @@
 """`closeknit demo`: the first thing that anybody sees."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -41,3 +42,36 @@ def test_the_demo_shows_three_accounts_and_leaves_nothing_behind(
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert list(scratch.iterdir()) == []
     assert [path.name for path in tmp_path.iterdir() if path != scratch] == ["closeknit.toml"]
+
+
+def _has_started_a_worker(group: int) -> bool:
+    ps = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pgid=", "-o", "args="],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = (line.split(maxsplit=1) for line in ps.stdout.splitlines())
+    return any(row[0] == str(group) and "spawn_main" in row[-1] for row in rows)
+
+
+def test_an_interrupted_demo_ends_without_a_traceback(
+    embedded_broker: Broker, tmp_path: Path
+) -> None:
+    """Ctrl-C goes to every process of the terminal, the worker included: nothing stays."""
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "streams", "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(tmp_path)},
+        start_new_session=True,
+    ) as process:
+        while not _has_started_a_worker(process.pid):
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)
+        # Reads until nobody holds the pipes: all processes have ended.
+        assert process.communicate(timeout=30)[1].strip() == "Aborted!"
+        assert process.returncode == 1
+    assert list(tmp_path.iterdir()) == []
