@@ -117,6 +117,9 @@ class _Worker:
         await asyncio.wait({stopping}, timeout=GRACE)
         if not stopping.done():
             log.warning("Leaving the group takes more than %.0f s: going without", GRACE)
+        if isinstance(reason, Halt):
+            log.critical("%s: %s", type(reason).__name__, reason)
+            return reason.code
         if reason is not None:
             log.critical("The worker crashed; start it again: %r", reason, exc_info=reason)
             return 1
@@ -138,6 +141,8 @@ class _Worker:
         resent = self._meters.rerouted
         while True:
             await asyncio.sleep(self._settings.flush_interval)
+            if app.failure is not None:
+                raise app.failure
             if app.consumer_started:
                 await app.consumer.check_membership()
             if not self._table.ready:

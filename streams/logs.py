@@ -26,6 +26,8 @@ def configure(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel("DEBUG" if level == "debug" else "WARNING")
+    # It warns of every flush that takes longer than the time between two: in busy times, of all.
+    logging.getLogger("mode.timers").setLevel("DEBUG" if level == "debug" else "ERROR")
 
 
 class Dam(logging.Filter):

@@ -26,6 +26,9 @@ from streams.table.transaction import commit
 
 log = logging.getLogger(__name__)
 
+#: What a person calls the settings that the partition record calls by the name of a kind.
+SETTING = {kind: f"weight_{kind}" for kind in ("like", "share", "reply")}
+
 
 class ChunkLike(Protocol):
     """What `RelationshipsTable.apply` needs of a chunk of records."""
@@ -296,7 +299,11 @@ class RelationshipsTable:
         Kept ones are *proven* by a transaction: Faust calls a partition kept even if another
         worker owned it meanwhile, and only the broker knows. New ones get their producer, which
         shuts out any earlier owner, *before* their changelog is read, so that nothing can be added
-        behind our back. Ends the process when the state does not fit this worker.
+        behind our back.
+
+        Raises:
+            UnfitState: the state is not for this worker. Nothing was applied to it, so there is no
+                harm in leaving the group in good order first.
         """
         for number, lease in list(self._leases.items()):
             if number not in numbers or not lease.recovered:
@@ -312,10 +319,12 @@ class RelationshipsTable:
             return False
         try:
             return await self._recover([self._leases[number] for number in new], still_current)
+        except UnfitState:
+            raise
+        except UnknownFormat as error:
+            raise UnfitState(str(error)) from None
         except Halt as reason:
             self._halt(reason)
-        except UnknownFormat as error:
-            self._halt(UnfitState(str(error)))
         except CorruptValue as error:
             log.debug("The corrupt value is that of the key %r", error.key)
             self._halt(BrokenInvariant(str(error)))
@@ -387,7 +396,8 @@ class RelationshipsTable:
             raise UnfitState(
                 "the changelog was written with other settings than this worker has: "
                 + "; ".join(
-                    f"{name} was {stored.settings.get(name)} and is now {ours[name]}"
+                    f"{SETTING.get(name, name)} was {stored.settings.get(name)} "
+                    f"and is now {ours[name]}"
                     for name in differing
                 )
                 + ". Values depend on them: set them back, or rebuild everything from the source "

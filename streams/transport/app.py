@@ -45,6 +45,7 @@ class ChunkedApp(faust.App):  # type: ignore[misc]
     Attributes:
         ledger: owns the state; set before the app starts.
         rounds: rebalances begun so far; work of an earlier round is abandoned.
+        failure: why the ledger could not take its partitions; the app cannot go on.
         kafka, consumer_settings: keyword arguments for aiokafka's consumer.
         chunk_size: records in a chunk, at most.
     """
@@ -71,6 +72,7 @@ class ChunkedApp(faust.App):  # type: ignore[misc]
         )
         self.ledger = ledger
         self.rounds = 0
+        self.failure: Exception | None = None
         self.chunk_size = settings.chunk_size
         self.kafka = settings.kafka
         self.consumer_settings = {

@@ -42,7 +42,13 @@ class Takeover(Recovery):  # type: ignore[misc]
         assigned = {tp for tp in consumer.assignment() if tp.topic in ledger.topics}
         numbers = co_partitioned(assigned, ledger.topics)
 
-        if not await ledger.take(numbers, current):
+        try:
+            taken = await ledger.take(numbers, current)
+        except Exception as error:
+            # Not for Faust, which would only log it: whoever runs the app ends it in good order.
+            app.failure = error
+            return
+        if not taken:
             log.info("Another rebalance began: takeover of %s abandoned", sorted(numbers))
             return
         await app.on_rebalance_complete.send()

@@ -35,8 +35,10 @@ def test_values_of_other_settings_stop_a_worker_with_both_values_and_the_remedy(
     system.catch_up()
     heavier = system.worker("--until-caught-up", weight_like="3")
     assert heavier.wait() == 78
-    assert "like was 1.0 and is now 3.0" in heavier.said()
+    assert "weight_like was 1.0 and is now 3.0" in heavier.said()
     assert "closeknit reset" in heavier.said()
+    assert "Traceback" not in heavier.said()
+    system.worker().await_ready()  # it left the group, so nobody waits for it
 
 
 def test_after_a_reset_the_tables_are_rebuilt_with_the_new_settings(system: System) -> None:
