@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from tests.conftest import Broker
@@ -67,6 +68,8 @@ def test_an_interrupted_demo_ends_without_a_traceback(
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(tmp_path)},
         start_new_session=True,
+        # Run from a script in the background, we ignore Ctrl-C, and so would it.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         while not _has_started_a_worker(process.pid):
             assert process.poll() is None
