@@ -69,7 +69,7 @@ def test_an_interrupted_demo_ends_without_a_traceback(
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(tmp_path)},
         start_new_session=True,
         # Run from a script in the background, we ignore Ctrl-C, and so would it.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  no threads
     ) as process:
         while not _has_started_a_worker(process.pid):
             assert process.poll() is None
