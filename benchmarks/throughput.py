@@ -72,7 +72,7 @@ def drain(system: System, expected: int) -> Round:
     while worker.process.poll() is None:
         if (applied := read(worker)) > 0 and (not looks or applied > looks[-1][1]):
             looks.append((time.perf_counter(), applied))
-        time.sleep(1.0)  # each look is a scrape, and costs the worker what a scrape costs
+        time.sleep(3.0)  # each look is a scrape, and costs the worker what a scrape costs
     if worker.process.returncode != 0 or not looks:
         raise SystemExit(worker.said())
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
