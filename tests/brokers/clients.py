@@ -29,7 +29,7 @@ async def until(holds: Callable[[], bool], seconds: float = 20) -> bool:
     while not holds():
         if asyncio.get_running_loop().time() > deadline:
             return False
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)  # between two looks at a condition
     return True
 
 

@@ -166,7 +166,7 @@ class Kafka:
         while time.monotonic() < deadline and not server.ended:
             if _serves(self.bootstrap):
                 return
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two looks at a condition
         raise RuntimeError(f"Kafka did not start; its last words:\n{server.last_words()}")
 
 

@@ -43,7 +43,7 @@ def soon(holds: Callable[[], bool]) -> bool:
     while not holds():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.02)
+        time.sleep(0.02)  # between two looks at a condition
     return True
 
 
