@@ -37,6 +37,10 @@ class FlushFailed(Halt):
 
 
 class UnfitState(Halt):
-    """The changelog was written with settings, or in a format, that this worker does not have."""
+    """The changelog was written with settings, or in a format, that this worker does not have.
+
+    The one that is raised and not carried out on the spot: nothing was applied to that state, so
+    the worker leaves the group in good order first.
+    """
 
     code = 78
