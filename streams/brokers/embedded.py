@@ -10,12 +10,12 @@ from __future__ import annotations
 import importlib.util
 import re
 import socket
-import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from streams.brokers.folder import Folder
 from streams.brokers.lifeline import Lifeline
 
 START_SECONDS = 15.0
@@ -31,6 +31,7 @@ class EmbeddedBroker:
 
     Args:
         port: loopback port to serve; 0 lets the system choose a free one.
+        folder: where it works; without one, in a folder of its own.
 
     Raises:
         BrokerUnavailableError: on entering, when it is not installed or cannot start.
@@ -39,8 +40,10 @@ class EmbeddedBroker:
     bootstrap: str
     """``127.0.0.1:port``, once entered."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, folder: Folder | None = None) -> None:
         self._port = port
+        self._folder = folder
+        self._own_folder: Folder | None = None
         self._server: Lifeline | None = None
 
     def __enter__(self) -> Self:
@@ -66,10 +69,13 @@ class EmbeddedBroker:
             raise RuntimeError("this embedded broker was already started; create another one")
         binary = _binary()
         _check_free(self._port)
-        folder = Path(tempfile.mkdtemp(prefix="closeknit-broker-"))
+        if self._folder is None:
+            self._folder = self._own_folder = Folder("closeknit-broker-")
         command = [str(binary), "start", "--only", "kafka", "--kafka-port", str(self._port)]
-        self._server = server = Lifeline([*command, "--data-dir", str(folder)], remove=folder)
         try:
+            self._server = server = Lifeline(
+                [*command, "--data-dir", str(self._folder.path / "broker")], folder=self._folder
+            )
             self.bootstrap = _await_address(server)
         except BaseException:
             self.stop()
@@ -79,6 +85,9 @@ class EmbeddedBroker:
         """Stop the broker; its data, process and port are gone on return."""
         if self._server is not None:
             self._server.end()
+        if self._own_folder is not None:
+            self._own_folder.end()
+            self._own_folder = None
 
 
 def _binary() -> Path:

@@ -3,23 +3,25 @@
 Between us and the server stands a keeper: this very file, run as a script. It reads a pipe whose
 only writing end is ours. A byte is a signal to pass on, echoed when that is done. At the end of
 the pipe, which the kernel brings about however we end (return, exception, Ctrl-C, ``kill -9``), it
-kills the server and removes its folder. Unlike ``PR_SET_PDEATHSIG`` this works on every POSIX
-system and does not depend on the thread that started the server staying alive.
+kills the server. Unlike ``PR_SET_PDEATHSIG`` this works on every POSIX system and does not depend
+on the thread that started the server staying alive.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:  # as a script, this file imports nothing of ours
+    from streams.brokers.folder import Folder
 
 
 class Lifeline:
@@ -29,21 +31,32 @@ class Lifeline:
         command: program and arguments.
         log: file that what the command prints is added to; without one it is kept only for
             ``output``.
-        remove: folder that is deleted when the command has ended.
+        folder: a temporary folder that stays at least until the command has ended.
+        cwd: where the command runs.
+        env: its environment.
     """
 
     def __init__(
-        self, command: Sequence[str], *, log: Path | None = None, remove: Path | None = None
+        self,
+        command: Sequence[str],
+        *,
+        log: Path | None = None,
+        folder: Folder | None = None,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self._log: IO[bytes] = log.open("a+b") if log else tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
         self._start = os.fstat(self._log.fileno()).st_size
         self._output = ""
         self._keeper = subprocess.Popen(  # noqa: S603 - the command is ours
-            [sys.executable, "-I", __file__, str(remove or ""), *command],
+            [sys.executable, "-I", __file__, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             bufsize=0,
+            cwd=cwd,
+            env=env,
+            pass_fds=[folder.hold] if folder else [],
             # A session of its own: Ctrl-C in our terminal is ours to handle, not the server's.
             start_new_session=True,
         )
@@ -86,7 +99,7 @@ class Lifeline:
         self.end()
 
     def end(self) -> None:
-        """Kill the command and wait until it and its folder are gone. May be repeated."""
+        """Kill the command and wait until it is gone. May be repeated."""
         self._orders.close()
         self._keeper.wait()
         self._echo.close()
@@ -94,7 +107,7 @@ class Lifeline:
         self._log.close()
 
 
-def _keep(folder: str, command: Sequence[str]) -> int:
+def _keep(command: Sequence[str]) -> int:
     """Run the command until it ends or standard input does."""
     # Who stops a whole service sends SIGTERM to all its processes: the server ends by its own,
     # and we stay to tidy up. A handler rather than SIG_IGN, which the server would inherit.
@@ -110,10 +123,8 @@ def _keep(folder: str, command: Sequence[str]) -> int:
 
     threading.Thread(target=obey, daemon=True).start()
     code = server.wait()
-    if folder:
-        shutil.rmtree(folder, ignore_errors=True)
     return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":
-    sys.exit(_keep(sys.argv[1], sys.argv[2:]))
+    sys.exit(_keep(sys.argv[1:]))
