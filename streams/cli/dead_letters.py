@@ -16,10 +16,10 @@ from streams.cli.running import (
     Failure,
     existing_topics,
     plain_errors,
-    print_table,
     read_settings,
     visible,
 )
+from streams.cli.screen import print_table
 from streams.dead_letters import Address, Box, DeadLetter
 from streams.settings import Settings
 

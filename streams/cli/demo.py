@@ -17,7 +17,8 @@ from streams import export, topics
 from streams.app import run_worker
 from streams.brokers import EmbeddedBroker
 from streams.changelog import read_changelog
-from streams.cli.running import Failure, plain_errors, planned_topics, print_table
+from streams.cli.running import Failure, plain_errors, planned_topics
+from streams.cli.screen import print_table
 from streams.replay import replay
 from streams.sample import PATH
 from streams.settings import Settings

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from typing import Final
+from typing import Any, Final
 
 import click
+
+from streams.cli.screen import spell_out
 
 _EPILOG = """\b
 Exit codes:
@@ -34,6 +36,10 @@ COMMANDS: Final = {
 
 class _Lazy(click.Group):
     """Knows its commands from the table above: half of them load a Kafka client."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        spell_out()
+        return super().main(*args, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *COMMANDS})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import aiokafka.errors
@@ -112,14 +112,3 @@ def counted(n: int, noun: str) -> str:
 def visible(text: str) -> str:
     """Return a stranger's text with what could steer a terminal spelt out."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def print_table(*rows: Sequence[str], right: Collection[int] = ()) -> None:
-    """Print rows under a header, aligned; `right` are the columns that hold numbers."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (
-            cell.rjust(width) if at in right else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        click.echo("  ".join(cells).rstrip())
