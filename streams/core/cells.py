@@ -5,7 +5,7 @@ the end of a follow. Eight bytes each, little endian: `hour << 4 | thing` and th
 in the order in which the hours were first counted.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from struct import Struct
 
 STARTED, ENDED = 6, 7
@@ -32,6 +32,11 @@ def each(cells: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield hour, thing and count of every cell."""
     for name, n in _CELL.iter_unpack(cells):
         yield name >> 4, name & 15, n
+
+
+def packed(cells: Iterable[tuple[int, int, int]]) -> bytes:
+    """Pack cells; `each` gives them back."""
+    return b"".join(_CELL.pack(hour << 4 | thing, n) for hour, thing, n in cells)
 
 
 def days(cells: bytes, things: Container[int]) -> set[int]:

@@ -277,14 +277,14 @@ class Relationship:
         What is evicted was decayed forward to the summary's own day (Cormode, Shkapenyuk,
         Srivastava and Xu, "Forward Decay", ICDE 2009) and only has to age from there.
         """
-        weight = _weights(strength)
+        weight = weights(strength)
         today = clock // 24
         parts = [
-            weight[stamp & 7] * _decay(today - day_of(stamp >> 3), strength)
+            weight[stamp & 7] * decay(today - day_of(stamp >> 3), strength)
             for stamp in stamps(self.log, 0)
         ]
         if self.summary is not None:
-            parts.append(self.summary.strength * _decay(today - self.summary.day, strength))
+            parts.append(self.summary.strength * decay(today - self.summary.day, strength))
         return fsum(parts)  # the same whatever the order of arrival
 
     def counts(self, clock: int) -> dict[str, dict[str, dict[str, int]]]:
@@ -342,15 +342,17 @@ def _absorb(summary: Summary, code: int, at: int, strength: Strength) -> Summary
     side = 0 if code in SIDES[0] else 1
     first[side] = at if first[side] < 0 else min(first[side], at)
     day = max(summary.day, day_of(at))
-    decayed = summary.strength * _decay(day - summary.day, strength)
-    decayed += _weights(strength)[code] * _decay(day - day_of(at), strength)
+    decayed = summary.strength * decay(day - summary.day, strength)
+    decayed += weights(strength)[code] * decay(day - day_of(at), strength)
     return Summary(tuple(totals), tuple(last), tuple(first), decayed, day)
 
 
-def _decay(days: int, strength: Strength) -> float:
+def decay(days: int, strength: Strength) -> float:
+    """What is left of a weight after so many days."""
     return float(2.0 ** (-days / strength.half_life_days))
 
 
 @cache
-def _weights(strength: Strength) -> tuple[float, ...]:
+def weights(strength: Strength) -> tuple[float, ...]:
+    """How much an interaction weighs, by code."""
     return tuple(float(getattr(strength, kind)) for kind, _ in INTERACTIONS)
