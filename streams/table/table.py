@@ -20,6 +20,7 @@ from streams.metrics.meters import Meters
 from streams.metrics.view import PartitionView
 from streams.table.halt import BrokenInvariant, Halt, UnfitState
 from streams.table.lease import Lease, Outgoing
+from streams.table.producer import Producer
 from streams.table.recovery import read_back, source_logs
 from streams.table.resume import resume
 from streams.table.transaction import commit
@@ -330,7 +331,7 @@ class RelationshipsTable:
             self._halt(BrokenInvariant(str(error)))
 
     async def _acquire(self, number: int) -> None:
-        producer = AIOKafkaProducer(
+        producer = Producer(
             **self._settings.kafka,
             transactional_id=f"{self._settings.app}-{number}",
             transaction_timeout_ms=self._settings.transaction_timeout_ms,
