@@ -88,16 +88,36 @@ async def reader(
         yield started
 
 
+async def end_of(bootstrap: str, topic: str, isolation: str = "read_committed") -> int:
+    """The end of partition 0 that a reader is told."""
+    place = TopicPartition(topic, 0)
+    async with reader(bootstrap, isolation) as consumer:
+        end: int = (await consumer.end_offsets([place]))[place]
+        return end
+
+
 async def records(
-    bootstrap: str, topic: str, *, start: int = 0, isolation: str = "read_committed", **options: Any
+    bootstrap: str,
+    topic: str,
+    *,
+    start: int = 0,
+    isolation: str = "read_committed",
+    undecided: bool = False,
+    **options: Any,
 ) -> list[ConsumerRecord[bytes, bytes]]:
-    """What partition 0 holds, from an offset to the end that a reader is told, by position."""
+    """What partition 0 holds, from an offset to its end, by position.
+
+    A commit is acknowledged before its marker is written, so a reader of committed records waits
+    for the end of all records; with a transaction still `undecided`, it reads what it is told.
+    """
     place = TopicPartition(topic, 0)
     found: list[ConsumerRecord[bytes, bytes]] = []
+    end = await end_of(bootstrap, topic, isolation if undecided else "read_uncommitted")
+    if start >= end:
+        return []
     async with reader(bootstrap, isolation, **options) as consumer:
         consumer.assign([place])
         consumer.seek(place, start)
-        end = (await consumer.end_offsets([place]))[place]
         while await consumer.position(place) < end:
             for batch in (await consumer.getmany(timeout_ms=100)).values():
                 found += batch

@@ -20,7 +20,17 @@ from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
 from streams.brokers import EmbeddedBroker, accommodate
-from tests.brokers.clients import Admin, new_topic, producer, reader, records, run, until, values
+from tests.brokers.clients import (
+    Admin,
+    end_of,
+    new_topic,
+    producer,
+    reader,
+    records,
+    run,
+    until,
+    values,
+)
 from tests.conftest import Broker
 
 
@@ -283,21 +293,15 @@ def test_a_transaction_is_read_as_a_whole_or_not_at_all(broker: Broker) -> None:
 def test_the_end_of_what_is_committed_stops_before_an_open_transaction(broker: Broker) -> None:
     """A reader of committed records is never told an end that it could not reach."""
     topic = new_topic(broker.bootstrap)
-    place = TopicPartition(topic, 0)
-
-    async def end() -> int:
-        async with reader(broker.bootstrap) as consumer:
-            found: int = (await consumer.end_offsets([place]))[place]
-            return found
 
     async def story() -> None:
         async with producer(broker.bootstrap, topic) as sender:
             await transaction(sender, topic, b"one")  # offset 0, its marker 1
-            assert await end() == 2
+            assert await values(broker.bootstrap, topic) == [b"one"]
             await sender.begin_transaction()
             await sender.send_and_wait(topic, b"two", partition=0)
-            assert await end() == 2
-            assert await values(broker.bootstrap, topic) == [b"one"]
+            assert await end_of(broker.bootstrap, topic) == 2
+            assert await values(broker.bootstrap, topic, undecided=True) == [b"one"]
             await sender.commit_transaction()
             assert await values(broker.bootstrap, topic) == [b"one", b"two"]
 
@@ -348,7 +352,8 @@ def test_takeover_leaves_nothing_undecided_behind(broker: Broker) -> None:
         async with AsyncExitStack() as owners:
             for number in range(5):
                 owner = await owners.enter_async_context(producer(broker.bootstrap, topic))
-                assert await values(broker.bootstrap, topic) == [b"%d" % n for n in range(number)]
+                found = await values(broker.bootstrap, topic, undecided=True)
+                assert found == [b"%d" % n for n in range(number)]
                 await transaction(owner, topic, b"%d" % number)
 
     run(story())

@@ -154,9 +154,12 @@ def test_a_broker_that_crashes_and_returns_under_load_costs_nothing(
             await_that(lambda n=before: applied(worker) > n, "it is at work")
             kafka_to_break.restart(crash=True)
         before = applied(worker)
-        await_that(lambda: applied(worker) > before or caught_up(worker), "it goes on")
-        assert worker.process.poll() is None, worker.said()[-3000:]
+        await_that(
+            lambda: applied(worker) > before or caught_up(worker) or worker.process.poll(),
+            "it goes on, or ends",
+        )
         worker.signal(signal.SIGTERM)
+        # The supervisor starts one again that the long absence cost its transaction.
         assert worker.wait() in {0, 75, 76}, worker.said()[-3000:]
     assert_nothing_lost_or_doubled(system)
 
