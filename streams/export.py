@@ -59,13 +59,14 @@ def relationships(
     for key in sorted(key for key in changelog.values if key.startswith(prefix)):
         relationship = Relationship.unpack(changelog.values[key])
         if not stages or relationship.stage(clock) in stages:
-            yield _document(key, relationship, clock, strength)
+            of, _, member = key.decode().partition(" ")
+            yield document(of, member, relationship, clock, strength)
 
 
-def _document(
-    key: bytes, relationship: Relationship, clock: int, strength: Strength
+def document(
+    account: str, member: str, relationship: Relationship, clock: int, strength: Strength
 ) -> dict[str, Any]:
-    account, _, member = key.decode().partition(" ")
+    """All that is known of one relationship, as it stands at this clock."""
     times = {name: getattr(relationship, name) for name in _TIMES}
     return {
         "account": account,
@@ -135,7 +136,7 @@ def as_csv(documents: Iterable[dict[str, Any]], columns: Sequence[str]) -> Itera
 
 def relationship_columns() -> list[str]:
     """The columns of relationships as CSV: nested fields become `inbound_like_7`."""
-    blank = _document(b"account member", Relationship(), 0, Strength())
+    blank = document("account", "member", Relationship(), 0, Strength())
     return [name for name, _ in _flatten("", blank)]
 
 

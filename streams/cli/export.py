@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,30 +10,9 @@ import click
 
 from streams import export as documents
 from streams.changelog import read_changelog
-from streams.cli.running import Failure, existing_topics, plain_errors, read_settings, visible
+from streams.cli.parameters import Id, Time
+from streams.cli.running import Failure, existing_topics, plain_errors, read_settings
 from streams.core.relationship import Stage
-from streams.core.time import parse_at
-
-
-class _Time(click.ParamType):
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            return value if isinstance(value, int) else parse_at(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class _Account(click.ParamType):
-    name = "id"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            # Ids are UTF-8, whatever the locale took the argument for.
-            return os.fsencode(value).decode()
-        except UnicodeDecodeError:
-            self.fail(f"{visible(value)} is not UTF-8 text, as ids are", param, ctx)
 
 
 @click.command()
@@ -43,10 +21,10 @@ class _Account(click.ParamType):
 )
 @click.option(
     "--as-of",
-    type=_Time(),
+    type=Time(),
     help="Age everything to this RFC 3339 time; default: the greatest stored clock.",
 )
-@click.option("--account", type=_Account(), help="Only this account.")
+@click.option("--account", type=Id(), help="Only this account.")
 @click.option(
     "--stage",
     "stages",

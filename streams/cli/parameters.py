@@ -1,0 +1,39 @@
+"""What several commands take on their line."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from streams.cli.running import visible
+from streams.core.time import parse_at
+
+
+class Time(click.ParamType):
+    """An RFC 3339 time, as ms."""
+
+    name = "time"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read it, or end the command."""
+        try:
+            return value if isinstance(value, int) else parse_at(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Id(click.ParamType):
+    """The id of an account or a member."""
+
+    name = "id"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Take it as the bytes that it is, or end the command."""
+        try:
+            # Ids are UTF-8, whatever the locale took the argument for.
+            return os.fsencode(value).decode()
+        except UnicodeDecodeError:
+            self.fail(f"{visible(value)} is not UTF-8 text, as ids are", param, ctx)
