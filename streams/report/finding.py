@@ -1,0 +1,254 @@
+"""The finding: one headline about an account, and one sentence with the numbers that bear it out.
+
+A change counts by the rule of the alert RepliesFallWhileFollowsRise: a fall below 0.7 or a rise
+above 1.3 times the usual week (the median of the four before), by more than 3 times the square
+root of it, of at least 20. So small numbers are never news: of those it says that they are small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from math import sqrt
+from statistics import median
+from typing import Final, NamedTuple
+
+from streams.core.time import HORIZON
+from streams.report.facts import WEEK, WEEKS_BACK, Facts, Week, share
+
+ENOUGH: Final = 20
+"""Below this many, a number is too small to draw a conclusion from."""
+
+_FALL, _RISE, _ROOTS = 0.7, 1.3, 3.0
+
+_ANSWERED_WELL, _HARDLY_ANSWERED = 0.75, 0.25
+_HOLLOW = 0.25  # of those who came, so few have ever engaged
+
+
+class Kind(StrEnum):
+    """What an account's week amounts to; what needs attention most comes first."""
+
+    GROWING = "growing, not connecting"
+    UNANSWERED = "unanswered"
+    QUIET = "going quiet"
+    LEAVING = "losing followers"
+    STEADY = "steady"
+    CONNECTING = "connecting"
+    TOO_LITTLE = "too little to tell"
+
+    @property
+    def alarming(self) -> bool:
+        """Whether somebody should do something."""
+        return self in {Kind.GROWING, Kind.UNANSWERED, Kind.QUIET, Kind.LEAVING}
+
+
+class Finding(NamedTuple):
+    """One headline and one sentence.
+
+    Attributes:
+        kind: what it amounts to.
+        sentence: why, with numbers from the tables.
+    """
+
+    kind: Kind
+    sentence: str
+
+    @property
+    def headline(self) -> str:
+        """The kind as a headline."""
+        return self.kind.capitalize()
+
+    def __str__(self) -> str:
+        return f"{self.headline}: {self.sentence}"
+
+
+def finding(facts: Facts) -> Finding:
+    """Draw the conclusion: the first kind that fits, in the order in which they are checked."""
+    if facts.before is None:
+        return Finding(Kind.TOO_LITTLE, _how_little_is_known(facts))
+    for kind, says in _CHECKS:
+        if sentence := says(facts):
+            return Finding(kind, sentence)
+    return Finding(Kind.STEADY, _steady(facts))
+
+
+def by_urgency(found: Sequence[Facts]) -> list[tuple[Facts, Finding]]:
+    """Every account with its finding: what needs attention first, then the larger audience."""
+    kinds = list(Kind)
+    return sorted(
+        ((facts, finding(facts)) for facts in found),
+        key=lambda each: (kinds.index(each[1].kind), -each[0].now.followers, each[0].account),
+    )
+
+
+def _growing(facts: Facts) -> str | None:
+    now, joined = facts.now, facts.joined
+    replies, follows = usual(facts, "replies"), usual(facts, "follows")
+    rises = _rises(now.follows, follows) or _rises(*_months(facts, "follows"))
+    falls = _falls(now.replies, replies) or _falls(*_months(facts, "replies"))
+    engaged = share(joined.engaged, joined.came) or 0.0
+    before = facts.joined_before
+    once = share(before.engaged, before.came) if before else None
+    hollow = joined.came >= ENOUGH and engaged < min(_HOLLOW, (once or 1.0) / 2)
+    if not rises or not (falls or hollow):
+        return None
+    came = (
+        f"{people(joined.came)} followed in the last 28 days; {joined.left:,} left again and "
+        f"{joined.spoke:,} {'has' if joined.spoke == 1 else 'have'} ever spoken."
+    )
+    fell = f" Replies fell from {replies:,} in a usual week to {now.replies:,}."
+    rest = f" Of all of them, {joined.engaged:,} ever liked, shared or replied."
+    return came + (fell if _falls(now.replies, replies) else rest)
+
+
+def _unanswered(facts: Facts) -> str | None:
+    now, then = facts.now, _then(facts)
+    shares = [week.answered_share for week in facts.weeks[:-1] if week.answered_share is not None]
+    expected = now.repliers * median(shares) if shares else 0.0
+    if now.repliers < ENOUGH:
+        return None
+    if now.answered >= _HARDLY_ANSWERED * now.repliers and not _falls(now.answered, expected):
+        return None
+    return (
+        f"Of {people(now.repliers)} who replied this week, "
+        f"{f'{now.answered:,}' if now.answered else 'nobody'} "
+        f"{'have' if now.answered > 1 else 'has'} your answer; {_ago(facts)} it was "
+        f"{then.answered:,} of {then.repliers:,}. {people(now.waiting)} "
+        f"{'is' if now.waiting == 1 else 'are'} waiting, {then.waiting:,} then."
+    )
+
+
+def _quiet(facts: Facts) -> str | None:
+    now, then, replies = facts.now, _then(facts), usual(facts, "replies")
+    fewer_replies = _falls(now.replies, replies)
+    if not fewer_replies and not _falls(now.connections, then.connections):
+        return None
+    return (
+        f"{replied(now.replies)} this week, {replies:,} in a usual one; {_connections(facts)}. "
+        f"You replied {times(now.our_replies)}, {usual(facts, 'our_replies'):,} in a usual week."
+    )
+
+
+def _leaving(facts: Facts) -> str | None:
+    now, left = facts.now, usual(facts, "unfollows")
+    if now.unfollows <= now.follows or not _rises(now.unfollows, left):
+        return None
+    return (
+        f"{people(now.unfollows)} left this week, {left:,} in a usual one; {now.follows:,} came. "
+        f"{now.followers:,} follow now, {_then(facts).followers:,} did {_ago(facts)}."
+    )
+
+
+def _connecting(facts: Facts) -> str | None:
+    now, then = facts.now, _then(facts)
+    if now.connections < ENOUGH:
+        return None
+    least = 2 * sqrt(then.connections)  # half of them carry on from week to week: less is noise
+    more = now.connections - then.connections > least and now.connections > 1.1 * then.connections
+    as_many = then.connections - now.connections <= least
+    answering = (now.answered_share or 0.0) >= _ANSWERED_WELL and now.repliers >= ENOUGH
+    if not more and not (as_many and answering):
+        return None
+    return (
+        f"{_connections(facts)}. Of {people(now.repliers)} who replied this week, "
+        f"{now.answered:,} {'has' if now.answered == 1 else 'have'} your answer; of "
+        f"{facts.joined.came:,} who followed in the last 28 days, {facts.joined.engaged:,} engaged "
+        f"and {facts.joined.spoke:,} spoke."
+    )
+
+
+def _too_few(facts: Facts) -> str | None:
+    now = facts.now
+    largest = max(
+        *(now.replies, usual(facts, "replies"), now.follows, usual(facts, "follows")),
+        now.connections,
+    )
+    if largest >= ENOUGH:
+        return None
+    return (
+        f"{replied(now.replies)} and {count(now.follows, 'follow')} this week, "
+        f"{usual(facts, 'replies'):,} and {usual(facts, 'follows'):,} in a usual one; fewer than "
+        f"{ENOUGH} are too few to compare."
+    )
+
+
+def _steady(facts: Facts) -> str:
+    now = facts.now
+    return (
+        f"{replied(now.replies)} this week, {usual(facts, 'replies'):,} in a usual one; "
+        f"{_connections(facts)}; {now.follows:,} followed and {now.unfollows:,} left."
+    )
+
+
+_CHECKS: tuple[tuple[Kind, Callable[[Facts], str | None]], ...] = (
+    (Kind.GROWING, _growing),
+    (Kind.UNANSWERED, _unanswered),
+    (Kind.QUIET, _quiet),
+    (Kind.LEAVING, _leaving),
+    (Kind.CONNECTING, _connecting),
+    (Kind.TOO_LITTLE, _too_few),
+)
+
+
+def usual(facts: Facts, what: str) -> int:
+    """What happened in a usual week: the median of the four before, as far as they are known."""
+    weeks = facts.by_week(what)[-1 - WEEKS_BACK : -1]
+    known = [n for ago, n in enumerate(reversed(weeks), 2) if facts.known(ago * WEEK)]
+    return round(median(known)) if known else 0
+
+
+def _months(facts: Facts, what: str) -> tuple[int, int]:
+    """The last 28 days and the 28 before; as many, if those are not known."""
+    weeks = facts.by_week(what)
+    month = sum(weeks[-4:])
+    return month, sum(weeks[-8:-4]) if facts.known(2 * HORIZON) else month
+
+
+def _falls(n: float, base: float) -> bool:
+    return base >= ENOUGH and n < _FALL * base and base - n > _ROOTS * sqrt(base)
+
+
+def _rises(n: float, base: float) -> bool:
+    return n >= ENOUGH and n > _RISE * base and n - base > _ROOTS * sqrt(base)
+
+
+def _then(facts: Facts) -> Week:
+    """Four weeks ago, or as long ago as is known."""
+    return facts.weeks[0]
+
+
+def _ago(facts: Facts) -> str:
+    weeks = len(facts.weeks) - 1
+    return "a week ago" if weeks == 1 else f"{('two', 'three', 'four')[weeks - 2]} weeks ago"
+
+
+def _connections(facts: Facts) -> str:
+    now, then = facts.now.connections, _then(facts).connections
+    return f"{count(now, 'connection')}, {then:,} {_ago(facts)}"
+
+
+def _how_little_is_known(facts: Facts) -> str:
+    if facts.since is None:
+        return "nothing is known of this account yet."
+    days = (facts.clock - facts.since) // 24 + 1
+    return f"{count(days, 'day')} of this account are known; a comparison takes {2 * WEEK // 24}."
+
+
+def count(n: int, noun: str) -> str:
+    """Return "1 follow", "2,000 follows"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def people(n: int) -> str:
+    """Return "1 person", "2,000 people"."""
+    return f"{n:,} {'person' if n == 1 else 'people'}"
+
+
+def replied(n: int) -> str:
+    """Return "1 reply", "2,000 replies"."""
+    return f"{n:,} {'reply' if n == 1 else 'replies'}"
+
+
+def times(n: int) -> str:
+    """Return "once", "2,000 times"."""
+    return "once" if n == 1 else f"{n:,} times"
