@@ -1,34 +1,44 @@
-"""How far a replay is: a bar on a terminal, a line now and then elsewhere."""
+"""How far long work with events is: a bar on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Sequence
-from typing import Self
+from typing import Protocol, Self
 
 import click
 from rich import progress as bars
 from rich.console import Console
 
-from streams.sources import Lines
-
 _EVERY = 5.0
 """Seconds between two plain lines."""
 
 
+class Measured(Protocol):
+    """What the events are taken from: a file in bytes, a world in days."""
+
+    @property
+    def size(self) -> int | None:
+        """All of it, if known."""
+
+    @property
+    def read(self) -> int:
+        """So much was read."""
+
+
 class Progress:
-    """Shows on standard error how much of the files was sent.
+    """Shows on standard error how much of the sources was done: sent, or as `done` says.
 
     Attributes:
-        sent: events sent so far.
+        sent: events so far.
     """
 
-    def __init__(self, files: Sequence[Lines]) -> None:
+    def __init__(self, sources: Sequence[Measured], done: str = "sent") -> None:
         self.sent = 0
-        self._files = files
+        self._sources, self._done = sources, done
         self._started = self._said = time.monotonic()
-        sizes = [lines.size for lines in files]
+        sizes = [source.size for source in sources]
         total = None if None in sizes else sum(size or 0 for size in sizes)
         self._bar: bars.Progress | None = None
         if sys.stderr.isatty():
@@ -52,16 +62,16 @@ class Progress:
             self._bar.stop()
 
     def update(self, sent: int) -> None:
-        """Show that so many events were sent so far."""
+        """Show that there were so many events so far."""
         self.sent = sent
         now = time.monotonic()
         rate = sent / (now - self._started)
         if self._bar is not None:
-            read = sum(lines.read for lines in self._files)
+            read = sum(source.read for source in self._sources)
             self._bar.update(self._task, completed=read, sent=sent, rate=rate)
         elif now - self._said >= _EVERY:
             self._said = now
-            click.echo(f"{sent:,} events sent, {rate:,.0f}/s", err=True)
+            click.echo(f"{sent:,} events {self._done}, {rate:,.0f}/s", err=True)
 
     def say(self, text: str) -> None:
         """Print a line without tearing the bar."""

@@ -13,13 +13,12 @@ from streams.cli.progress import Progress
 from streams.cli.running import (
     Failure,
     counted,
-    existing_topics,
     plain_errors,
     read_settings,
+    source_partitions,
     visible,
 )
 from streams.core.time import HOUR_MS, format_ms, hour_of
-from streams.settings import Settings
 from streams.sources import (
     Csv,
     Jetstream,
@@ -105,7 +104,7 @@ def replay(
                 engine.replay(
                     _items(sources, lines),
                     settings.topics,
-                    _partitions(settings),
+                    source_partitions(settings),
                     settings.connection(),
                     pace=pace,
                     on_malformed=report,
@@ -156,17 +155,6 @@ def _items(sources: Mapping[str, Source], files: Sequence[Lines]) -> Iterator[Se
     for lines in files:
         for item in sources[lines.name].read(lines):
             yield item._replace(file=lines.name) if isinstance(item, Malformed) else item
-
-
-def _partitions(settings: Settings) -> int:
-    """How many partitions the source topics have: as many as the settings say, or else."""
-    found = existing_topics(settings, list(settings.topics.values()))
-    if wrong := {n for topic in found.values() if (n := topic.partitions) != settings.partitions}:
-        raise Failure(
-            f"a source topic has {min(wrong)} partitions, the settings say {settings.partitions}: "
-            "run `closeknit topics check`"
-        )
-    return settings.partitions
 
 
 def _so_far(sent: int) -> str:

@@ -104,6 +104,17 @@ def existing_topics(settings: Settings, names: Collection[str]) -> dict[str, Fou
     return found
 
 
+def source_partitions(settings: Settings) -> int:
+    """Return how many partitions the source topics have, or end the command if they differ."""
+    found = existing_topics(settings, list(settings.topics.values()))
+    if wrong := {n for topic in found.values() if (n := topic.partitions) != settings.partitions}:
+        raise Failure(
+            f"a source topic has {min(wrong)} partitions, the settings say {settings.partitions}: "
+            "run `closeknit topics check`"
+        )
+    return settings.partitions
+
+
 def counted(n: int, noun: str) -> str:
     """Return "1 line", "2,000 lines"."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
