@@ -26,6 +26,10 @@ COMMANDS: Final = {
     ),
     "demo": ("streams.cli.demo:demo", "Show it at work: eight weeks of events, in seconds."),
     "export": ("streams.cli.export:export", "Write all relationships, or the census."),
+    "people": (
+        "streams.cli.people:people",
+        "Name whom to answer, to welcome and to win back, and why.",
+    ),
     "replay": ("streams.cli.replay:replay", "Send events from files to the source topics."),
     "reset": ("streams.cli.reset:reset", "Forget the tables, to rebuild them from the topics."),
     "topics": ("streams.cli.topics:topics", "Create, check and print the topics."),

@@ -11,17 +11,31 @@ from streams.people.listings import (
     hollow,
     promising,
 )
+from streams.people.portrait import (
+    Portion,
+    consists_of,
+    lasts_until,
+    next_step,
+    rule,
+    timeline,
+)
 
 __all__ = [
     "LISTINGS",
     "Listing",
     "Person",
+    "Portion",
     "Waiting",
     "awaiting",
     "connections",
+    "consists_of",
     "cooling",
     "hollow",
+    "lasts_until",
+    "next_step",
     "promising",
+    "rule",
     "strength_when_last_heard",
+    "timeline",
     "waiting",
 ]

@@ -145,19 +145,27 @@ def hollow(
 
 
 class Listing(NamedTuple):
-    """A list: what it is called, what it holds in one line, and who is on it."""
+    """A list.
+
+    Attributes:
+        name: what it is called.
+        meaning: what it holds, in one line.
+        find: who is on it: `awaiting` and those like it.
+        compares: whether that hangs on the others of the account.
+    """
 
     name: str
     meaning: str
     find: Callable[..., list[Person]]
+    compares: bool = False
 
 
 LISTINGS: Final[Mapping[str, Listing]] = {
     listing.name: listing
     for listing in (
-        Listing("awaiting", "They replied and wait for your answer; longest wait first.", awaiting),
+        Listing("awaiting", "They wait for your answer; longest wait first.", awaiting),
         Listing("promising", "New followers who engage; strongest first.", promising),
-        Listing("cooling", "Strong once, silent for 7 to 28 days; strongest first.", cooling),
+        Listing("cooling", "Strong once, silent for 7 to 28 days; strongest first.", cooling, True),
         Listing("connections", "You talk with each other; strongest first.", connections),
         Listing("hollow", "They follow and never engaged; latest follow first.", hollow),
     )

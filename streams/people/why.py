@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from streams.core.relationship import Relationship
-from streams.core.time import hour_of
+from streams.core.time import format_ms, hour_of
 from streams.people.facts import Heard, Waiting, heard, heard_since, waiting
 
 _PLURALS = {"reply": "replies"}
@@ -14,7 +14,8 @@ _KINDS = ("reply", "share", "like")  # what weighs most comes first
 
 def awaiting(relationship: Relationship, wait: Waiting, clock: int) -> str:
     """Say how long they have been waiting, and whether we ever talked."""
-    return f"waiting {span(wait.since, clock)}: {unanswered(wait, clock)}; {replied(relationship)}"
+    before = f"{replied(relationship)} before" if replies(relationship) else "you never replied"
+    return f"waiting {span(wait.since, clock)}: {unanswered(wait, clock)}; {before}"
 
 
 def heard_of(relationship: Relationship, last: int, clock: int) -> str:
@@ -22,7 +23,10 @@ def heard_of(relationship: Relationship, last: int, clock: int) -> str:
     said = [deeds(heard(relationship))]
     if relationship.recency().reply_in >= 0 or replies(relationship):
         said.append(replied(relationship))
-    return "; ".join((*said, f"last heard {ago(last, clock)}"))
+    said.append(f"last heard {ago(last, clock)}")
+    if wait := waiting(relationship, clock):
+        said.append(f"waiting {span(wait.since, clock)} for an answer")
+    return "; ".join(said)
 
 
 def promising(relationship: Relationship, since: int, clock: int) -> str:
@@ -67,6 +71,12 @@ def count(n: int, noun: str) -> str:
 def ago(at: int, clock: int) -> str:
     """Return "5 h ago", "11 d ago": whole hours below two days, then whole days."""
     return f"{span(at, clock)} ago"
+
+
+def minute(at: int) -> str:
+    """Return a time as people read it: "2026-07-04 14:38 UTC"."""
+    text = format_ms(at)
+    return f"{text[:10]} {text[11:16]} UTC"
 
 
 def span(at: int, clock: int) -> str:

@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
+from streams.changelog import Changelog
 from streams.committed import committed_records
+from streams.core.partition_record import KEY
+from streams.core.placement import partition_of
 from streams.settings import Settings
 
 
@@ -47,6 +50,18 @@ def write(settings: Settings, records: Iterable[Put], transactional_id: str | No
             await producer.stop()
 
     asyncio.run(send())
+
+
+def put_changelog(settings: Settings, changelog: Changelog) -> None:
+    """Write it as workers do: values and partition record in one transaction per partition."""
+    for number in range(settings.partitions):
+        values = [
+            Put(settings.changelog, number, key, value)
+            for key, value in changelog.values.items()
+            if partition_of(key, settings.partitions) == number
+        ]
+        record = Put(settings.changelog, number, KEY, changelog.records[0].encode())
+        write(settings, [*values, record], f"{settings.app}-{number}")
 
 
 def read(settings: Settings, topic: str) -> list[Any]:

@@ -16,7 +16,7 @@ from schemas.events import Event, encode
 from streams.changelog import Changelog
 from streams.core.partition import Partition, Rules
 from streams.core.partition_record import KEY, PartitionRecord
-from streams.core.placement import partition_of, relationship_key
+from streams.core.placement import relationship_key
 from streams.core.relationship import Strength
 from streams.core.time import HOUR_MS, hour_of, parse_at
 from streams.export import (
@@ -30,9 +30,9 @@ from streams.export import (
     relationship_columns,
     relationships,
 )
-from streams.settings import Settings, load
+from streams.settings import load
 from tests.cli.conftest import Closeknit
-from tests.cli.kafka import Put, write
+from tests.cli.kafka import Put, put_changelog, write
 
 NOW = "2026-07-04T14:00:00.000Z"
 CLOCK = hour_of(parse_at(NOW))
@@ -182,18 +182,6 @@ def test_jsonl_is_a_document_per_line(changelog: Changelog) -> None:
     """And nothing else."""
     documents = list(relationships(changelog, CLOCK))
     assert [json.loads(line) for line in as_jsonl(documents)] == documents
-
-
-def put_changelog(settings: Settings, changelog: Changelog) -> None:
-    """Write it as workers do: values and partition record in one transaction per partition."""
-    for number in range(settings.partitions):
-        values = [
-            Put(settings.changelog, number, key, value)
-            for key, value in changelog.values.items()
-            if partition_of(key, settings.partitions) == number
-        ]
-        record = Put(settings.changelog, number, KEY, changelog.records[0].encode())
-        write(settings, [*values, record], f"{settings.app}-{number}")
 
 
 def test_the_command_reads_the_changelog_and_needs_no_worker(

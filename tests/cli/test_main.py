@@ -59,6 +59,7 @@ def test_wrong_settings_are_all_listed_and_exit_with_2(
     [
         ("topics", "check"),
         ("export",),
+        ("people",),
         ("dead-letters", "list"),
         ("reset", "--yes"),
         ("worker",),
@@ -87,7 +88,7 @@ def test_a_scratch_directory_that_cannot_be_made_is_no_crash(
     assert "CLOSEKNIT_DATA_DIR" in output
 
 
-@pytest.mark.parametrize("group", ["topics", "dead-letters"])
+@pytest.mark.parametrize("group", ["topics", "dead-letters", "people"])
 def test_no_command_of_a_group_is_described_with_an_ellipsis(
     group: str, closeknit: Closeknit
 ) -> None:

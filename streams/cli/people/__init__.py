@@ -1,0 +1,5 @@
+"""`closeknit people`: names, and why."""
+
+from streams.cli.people.command import people
+
+__all__ = ["people"]
