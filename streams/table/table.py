@@ -18,6 +18,7 @@ from streams.core.partition import Applied, Misplaced, Outcome, Partition, Refus
 from streams.core.partition_record import Position, UnknownFormat
 from streams.metrics.meters import Meters
 from streams.metrics.view import PartitionView
+from streams.table.fit import misfit, value_settings
 from streams.table.halt import BrokenInvariant, Halt, UnfitState
 from streams.table.lease import Lease, Outgoing
 from streams.table.producer import Producer
@@ -26,9 +27,6 @@ from streams.table.resume import resume
 from streams.table.transaction import commit
 
 log = logging.getLogger(__name__)
-
-#: What a person calls the settings that the partition record calls by the name of a kind.
-SETTING = {kind: f"weight_{kind}" for kind in ("like", "share", "reply")}
 
 
 class ChunkLike(Protocol):
@@ -95,11 +93,7 @@ class RelationshipsTable:
         self._leases: dict[int, Lease] = {}
         self._names = {topic: TOPIC_OF[kind] for topic, kind in settings.kinds.items()}
         self._closing: set[asyncio.Task[None]] = set()
-        strength = settings.rules.strength
-        self._value_settings = {
-            "partitions": float(settings.rules.partitions),
-            **{name: float(value) for name, value in strength._asdict().items()},
-        }
+        self._value_settings = value_settings(settings.rules)
         self.ready = False
 
     # -- what is held
@@ -391,17 +385,10 @@ class RelationshipsTable:
     def _check_fit(self, lease: Lease) -> None:
         if lease.flushed is None:
             return
-        stored, ours = lease.flushed, self._value_settings
-        differing = [name for name in ours if stored.settings.get(name) != ours[name]]
-        if differing:
+        if differing := misfit(lease.flushed.settings, self._value_settings):
             raise UnfitState(
-                "the changelog was written with other settings than this worker has: "
-                + "; ".join(
-                    f"{SETTING.get(name, name)} was {stored.settings.get(name)} "
-                    f"and is now {ours[name]}"
-                    for name in differing
-                )
-                + ". Values depend on them: set them back, or rebuild everything from the source "
+                f"the changelog was written with other settings than this worker has: {differing}. "
+                "Values depend on them: set them back, or rebuild everything from the source "
                 "topics with: closeknit reset"
             )
 
