@@ -51,14 +51,16 @@ class Found(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One difference. A grave one makes wrong or lost numbers; others are advice."""
+    """One difference, and what to do about it. A grave one makes wrong or lost numbers."""
 
     topic: str
     grave: bool
     text: str
+    remedy: str
 
     def __str__(self) -> str:
-        return f"{'PROBLEM' if self.grave else 'advice '} {self.topic}: {self.text}"
+        grade = "PROBLEM" if self.grave else "advice "
+        return f"{grade} {self.topic}: {self.text}: {self.remedy}"
 
 
 def plan(
@@ -188,7 +190,7 @@ def check(wanted: Iterable[Planned], found: Mapping[str, Found]) -> list[Finding
             findings.extend(_compare(topic, found[topic.name]))
         else:
             findings.append(
-                Finding(topic.name, True, "does not exist: run `closeknit topics create`")
+                Finding(topic.name, True, "does not exist", "run `closeknit topics create`")
             )
     findings.extend(_room_for_dead_letters(wanted, found))
     return findings
@@ -210,16 +212,20 @@ def _more(found: str, wanted: str) -> bool:
 
 
 _RULES = {
-    "cleanup.policy": _Rule(str.__ne__, True, "{}: records that are needed get deleted"),
+    "cleanup.policy": _Rule(str.__ne__, True, "and loses records that are needed"),
     "retention.ms": _Rule(
-        _less, False, "{}: what is older cannot be rebuilt by `closeknit reset`, nor redriven"
+        _less, False, "and what is older cannot be rebuilt by `closeknit reset`, nor redriven"
     ),
     "retention.bytes": _Rule(
-        _less, False, "{}: what exceeds it cannot be rebuilt by `closeknit reset`"
+        _less, False, "and what exceeds it cannot be rebuilt by `closeknit reset`"
     ),
-    "min.insync.replicas": _Rule(_less, False, "{}: one broker's loss may lose acknowledged data"),
-    "min.cleanable.dirty.ratio": _Rule(_more, False, "{}: recovery reads more than it needs to"),
-    "max.compaction.lag.ms": _Rule(_more, False, "{}: recovery reads more than it needs to"),
+    "min.insync.replicas": _Rule(
+        _less, False, "so that one broker's loss may lose acknowledged data"
+    ),
+    "min.cleanable.dirty.ratio": _Rule(
+        _more, False, "so that recovery reads more than it needs to"
+    ),
+    "max.compaction.lag.ms": _Rule(_more, False, "so that recovery reads more than it needs to"),
 }
 
 
@@ -231,8 +237,9 @@ def _compare(wanted: Planned, found: Found) -> list[Finding]:
                 wanted.name,
                 True,
                 f"has {found.partitions} partitions, the settings say {wanted.partitions}, and all "
-                "topics need the same number: set CLOSEKNIT_PARTITIONS to it, or create the topic "
-                "anew (adding partitions would tear relationships apart)",
+                "topics need the same number",
+                "set CLOSEKNIT_PARTITIONS to it, or create the topic anew (adding partitions would "
+                "tear relationships apart)",
             )
         )
     if found.replication < wanted.replication:
@@ -240,15 +247,15 @@ def _compare(wanted: Planned, found: Found) -> list[Finding]:
             Finding(
                 wanted.name,
                 False,
-                f"has {found.replication} copies, the settings say {wanted.replication}: "
+                f"has {found.replication} copies, the settings say {wanted.replication}",
                 "reassign its partitions, or lower CLOSEKNIT_REPLICATION_FACTOR",
             )
         )
     for key, value in wanted.config.items():
         rule, present = _RULES.get(key), found.config.get(key)
         if rule and present is not None and rule.differs(present, value):
-            meaning = rule.meaning.format(f"{key} is {present}, not {value}")
-            findings.append(Finding(wanted.name, rule.grave, f"{meaning}; {_alter(key, value)}"))
+            text = f"has {key} {present}, not {value}, {rule.meaning}"
+            findings.append(Finding(wanted.name, rule.grave, text, _alter(key, value)))
     return findings
 
 
@@ -263,8 +270,9 @@ def _room_for_dead_letters(wanted: list[Planned], found: Mapping[str, Found]) ->
         yield Finding(
             dead_letters,
             True,
-            f"{key} is {room}: the largest record of a source topic would not fit, and one that "
-            f"is refused would stop its worker; {_alter(key, str(needed))}",
+            f"has {key} {room}, too little for the largest record of a source topic: one that is "
+            "refused would stop its worker",
+            _alter(key, str(needed)),
         )
 
 

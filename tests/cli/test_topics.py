@@ -36,7 +36,7 @@ def test_a_missing_topic_is_grave_and_says_how_to_make_it() -> None:
     assert [(finding.topic, finding.grave) for finding in findings] == [
         (topic.name, True) for topic in WANTED
     ]
-    assert all("`closeknit topics create`" in finding.text for finding in findings)
+    assert all("`closeknit topics create`" in finding.remedy for finding in findings)
 
 
 def test_another_number_of_partitions_is_grave() -> None:
@@ -46,7 +46,7 @@ def test_another_number_of_partitions_is_grave() -> None:
     (finding,) = check(WANTED, found)
     assert finding.grave
     assert "has 6 partitions, the settings say 12" in finding.text
-    assert "CLOSEKNIT_PARTITIONS" in finding.text
+    assert "CLOSEKNIT_PARTITIONS" in finding.remedy
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_setting_that_does_harm_is_found(topic: str, key: str, value: str, gra
     """With the value, what it means, and the command that mends it."""
     (finding,) = check(WANTED, with_config(topic, **{key: value}))
     assert finding.grave is grave
-    assert "kafka-configs.sh --alter" in finding.text
+    assert "kafka-configs.sh --alter" in finding.remedy
 
 
 @pytest.mark.parametrize(
