@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient
@@ -12,9 +13,15 @@ class NotForgotten(Exception):
     """The broker did not delete the group; the message says why."""
 
 
+def describe(admin: KafkaAdminClient, group: str) -> Mapping[str, Any]:
+    """What the broker says of the group: `members`, `group_state`, and our rights if it tells."""
+    described: Mapping[str, Any] = admin.describe_groups([group])[group]
+    return described
+
+
 def live_members(admin: KafkaAdminClient, group: str) -> list[str]:
     """Who is in the group now: client id and host of each member."""
-    members = admin.describe_groups([group])[group]["members"]
+    members = describe(admin, group)["members"]
     return [f"{member['client_id']} at {member['client_host']}" for member in members]
 
 

@@ -25,6 +25,7 @@ COMMANDS: Final = {
         "List, show and redrive records that could not be applied.",
     ),
     "demo": ("streams.cli.demo:demo", "Show it at work: eight weeks of events, in seconds."),
+    "doctor": ("streams.cli.doctor:doctor", "Find out what keeps a worker from working."),
     "export": ("streams.cli.export:export", "Write all relationships, or the census."),
     "people": (
         "streams.cli.people:people",
