@@ -27,6 +27,10 @@ COMMANDS: Final = {
     "demo": ("streams.cli.demo:demo", "Show it at work: eight weeks of events, in seconds."),
     "doctor": ("streams.cli.doctor:doctor", "Find out what keeps a worker from working."),
     "export": ("streams.cli.export:export", "Write all relationships, or the census."),
+    "generate": (
+        "streams.cli.generate:generate",
+        "Invent accounts and their people, and what happens to them.",
+    ),
     "people": (
         "streams.cli.people:people",
         "Name whom to answer, to welcome and to win back, and why.",

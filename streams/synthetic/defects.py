@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain, count
+from itertools import chain, count, cycle
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -12,7 +12,7 @@ import orjson
 from schemas.events import Event, Reason, encode
 from streams.core.placement import partition_of, relationship_key
 from streams.core.time import DAY_MS, format_ms, parse_at
-from streams.synthetic.cast import World
+from streams.synthetic.cast import Defects, World
 from streams.synthetic.rhythm import Dice
 from streams.synthetic.story import events
 
@@ -24,18 +24,31 @@ class Delivery(NamedTuple):
     """A record as its producer sends it.
 
     Attributes:
-        kind: that of its topic.
-        key: what Kafka's default partitioner places it by.
-        at_ms: when it was sent, in the world's time.
+        event: what it is about.
         value: the event on the wire, or something broken.
         defect: which of `Defects` it is; empty for what is as it should be.
+        astray: the key of a misrouted one.
     """
 
-    kind: str
-    key: bytes
-    at_ms: int
+    event: Event
     value: bytes
     defect: str = ""
+    astray: bytes = b""
+
+    @property
+    def kind(self) -> str:
+        """That of its topic."""
+        return self.event.kind
+
+    @property
+    def key(self) -> bytes:
+        """What Kafka's default partitioner places it by."""
+        return self.astray or relationship_key(self.event.account, self.event.member)
+
+    @property
+    def at_ms(self) -> int:
+        """When it was to happen."""
+        return parse_at(self.event.at)
 
 
 class Malformation(NamedTuple):
@@ -50,67 +63,62 @@ def deliveries(world: World, partitions: int | None = None) -> Iterator[Delivery
     """Everything that is sent, in its order: the events of a world, and its defects beside them.
 
     Defects are additional: the events, their order and their values are those of a world without
-    (but for a misrouted one, which has another key).
+    (but for the key of a misrouted one).
 
     Args:
         world: whose `defects` say how often.
         partitions: of every topic; None, as in a file, or 1: nothing can be misrouted.
     """
-    clean = map(_delivery, events(world))
     if not any(world.defects):
-        return clean
-    return _spoilt(clean, world, partitions or 1)
+        return (Delivery(event, encode(event)) for event in events(world))
+    return _spoilt(world, partitions or 1)
 
 
-def _delivery(event: Event) -> Delivery:
-    key = relationship_key(event.account, event.member)
-    return Delivery(event.kind, key, parse_at(event.at), encode(event))
-
-
-def _spoilt(clean: Iterator[Delivery], world: World, partitions: int) -> Iterator[Delivery]:
+def _spoilt(world: World, partitions: int) -> Iterator[Delivery]:
     dice = world.random("defects").random
-    duplicates, late, misrouted, malformed = world.defects
-    numbers = count()
-    for delivery in clean:
-        chance = dice() - duplicates
-        if chance < 0:
-            yield delivery
-            if b'"op"' not in delivery.value:  # another removal would find nothing to remove
+    ways = cycle(MALFORMATIONS)
+    for event in events(world):
+        delivery = Delivery(event, encode(event))
+        match _fate(dice(), world.defects):
+            case "duplicates" if event.op == "add":  # a removal sent twice finds nothing to remove
+                yield delivery
                 yield delivery._replace(defect="duplicates")
-            continue
-        if (chance := chance - late) < 0:
-            yield delivery
-            if delivery.kind != "follow" and b'"op"' not in delivery.value:
-                yield _late(delivery, dice)
-            continue
-        if (chance := chance - misrouted) < 0:
-            yield _misrouted(delivery, partitions)
-            continue
-        yield delivery
-        if chance < malformed:
-            way = MALFORMATIONS[next(numbers) % len(MALFORMATIONS)]
-            yield delivery._replace(value=way.broken(delivery.value), defect="malformed")
+            case "late" if event.op == "add" and event.kind != "follow":
+                yield delivery
+                yield Delivery(event, encode(_long_ago(event, dice)), "late")
+            case "misrouted":
+                yield _misrouted(delivery, partitions)
+            case "malformed":
+                yield delivery
+                yield Delivery(event, next(ways).broken(delivery.value), "malformed")
+            case _:
+                yield delivery
 
 
-def _late(delivery: Delivery, dice: Dice) -> Delivery:
+def _fate(chance: float, defects: Defects) -> str:
+    for name, rate in zip(Defects._fields, defects, strict=True):
+        if chance < rate:
+            return name
+        chance -= rate
+    return ""
+
+
+def _long_ago(event: Event, dice: Dice) -> Event:
     """The like of somebody whose telephone was off for two months."""
-    event = msgspec.json.decode(delivery.value, type=Event)
     low, high = _LATE_DAYS
-    at = max(0, delivery.at_ms - int((low + (high - low) * dice()) * DAY_MS))
-    late = msgspec.structs.replace(event, id=f"{event.id}-late", at=format_ms(at))
-    return delivery._replace(value=encode(late), defect="late")
+    at = max(0, parse_at(event.at) - int((low + (high - low) * dice()) * DAY_MS))
+    return msgspec.structs.replace(event, id=f"{event.id}-late", at=format_ms(at))
 
 
 def _misrouted(delivery: Delivery, partitions: int) -> Delivery:
     """Keyed by the member alone, or by the account: as producers do that know no better."""
     if partitions < 2:
         return delivery
-    account, _, member = delivery.key.partition(b" ")
+    account, member = delivery.event.account, delivery.event.member
     home = partition_of(delivery.key, partitions)
-    others = (b"%s %d" % (member, n) for n in count())
-    for key in chain((member, account), others):
-        if partition_of(key, partitions) != home:
-            return delivery._replace(key=key, defect="misrouted")
+    for name in chain((member, account), (f"{member}-{n}" for n in count())):
+        if partition_of(key := name.encode(), partitions) != home:
+            return delivery._replace(defect="misrouted", astray=key)
     raise AssertionError("some key is always elsewhere")
 
 

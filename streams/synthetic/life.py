@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from operator import attrgetter
 from typing import Final
 
 from schemas.events import Event, Kind
@@ -44,7 +43,7 @@ class Life:
     def __init__(self, world: World, cast: Cast) -> None:
         random = world.random(f"life of {cast.id}")
         self._dice = random.random
-        self._world, self._cast = world, cast
+        self._start, self._cast = world.start, cast
         self._habits = world.scenario(cast).habits
         self._course = course(world, cast)
         self._hours = rhythm.hours_of_day(int(random.random() * 24) - 12)
@@ -57,10 +56,10 @@ class Life:
         self._ids = 0
 
     def days(self) -> Iterator[list[Event]]:
-        """The events of each day, in the order of `at`."""
+        """The events of each day, in no order."""
         self._begin()
         for number, day in enumerate(self._course):
-            midnight = self._world.start + number * DAY_MS
+            midnight = self._start + number * DAY_MS
             self._unfollow(number, midnight)
             self._follow(number, midnight, day)
             self._visit(number, day)
@@ -71,13 +70,12 @@ class Life:
             events = self._agenda.pop(number, [])
             if day.lost:
                 events = [event for event in events if event.kind not in day.lost]
-            events.sort(key=attrgetter("at"))
             yield events
 
     def _begin(self) -> None:
         """The audience that was there before we looked: its follows have no date."""
         fixed, per_interaction = _AT_FIRST
-        start = self._stamp(self._world.start)
+        start = self._stamp(self._start)
         cast = self._cast
         for _ in range(int(fixed + per_interaction * cast.weekly)):
             member = next(self._strangers)
@@ -125,7 +123,7 @@ class Life:
             if dice() < day.leaves:
                 low, high = _LEAVING_DAYS
                 until = at + int((low + (high - low) * dice()) * DAY_MS)
-                self._leaving[(until - self._world.start) // DAY_MS].append(Follow(until, member))
+                self._leaving[(until - self._start) // DAY_MS].append(Follow(until, member))
 
     def _follower(self, number: int, at: int, speaks: bool) -> str:
         """Somebody who is about to follow; who will speak has come by before, or does so now."""
@@ -158,18 +156,17 @@ class Life:
 
     def _emit(self, kind: Kind, at: int, member: str, taken_back: float = 0.0) -> None:
         """A like or share of the post of its day."""
-        number = (at - self._world.start) // DAY_MS
+        number = (at - self._start) // DAY_MS
         account = self._cast.id
         post = f"{account}-post-{number}"
-        id = self._id()
-        event = Event(kind, self._stamp(at), id, account, member, post=post)
+        event = Event(kind, self._stamp(at), self._id(), account, member, post=post)
         self._agenda[number].append(event)
         if self._dice() < taken_back:
             self._take_back(event, at)
 
     def _take_back(self, event: Event, at: int) -> None:
         later = at + delay(self._dice, rhythm.REGRET_MINUTES)
-        number = (later - self._world.start) // DAY_MS
+        number = (later - self._start) // DAY_MS
         removal = Event(
             event.kind, self._stamp(later), event.id, event.account, event.member, "remove"
         )
@@ -195,7 +192,7 @@ class Life:
                 self._take_back(reply, at)
                 return
             then = at + delay(dice, rhythm.ANSWER_MINUTES)
-            day = (then - self._world.start) // DAY_MS
+            day = (then - self._start) // DAY_MS
             if day >= len(days) or dice() >= min(days[number].answers, days[day].answers):
                 return
             answered = self._id()
@@ -211,6 +208,6 @@ class Life:
             self._agenda[day].append(answer)
             self._talkers.warm(member, number)
             at = then + delay(dice, rhythm.RETURN_MINUTES)
-            number = (at - self._world.start) // DAY_MS
+            number = (at - self._start) // DAY_MS
             if number >= len(days) or dice() >= self._habits.returns:
                 return

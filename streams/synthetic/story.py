@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from operator import attrgetter
 
 from schemas.events import Event
@@ -13,6 +14,6 @@ from streams.synthetic.life import Life
 def events(world: World) -> Iterator[Event]:
     """Every event of a world, in the order of `at`; no ticks: whoever replays them sends those."""
     for lives in zip(*(Life(world, cast).days() for cast in world.accounts), strict=True):
-        day = [event for events in lives for event in events]
+        day = list(chain.from_iterable(lives))
         day.sort(key=attrgetter("at"))
         yield from day

@@ -1,0 +1,54 @@
+"""Files that a command writes: never over another by accident, never half."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
+
+import click
+
+from streams.cli.running import Failure
+
+STANDARD_OUTPUT = "-"
+
+
+def check(name: str, force: bool) -> None:
+    """End the command before the long work if a file cannot, or shall not, be written."""
+    if name == STANDARD_OUTPUT:
+        return
+    path = Path(name)
+    if path.is_file() and not force:
+        raise click.UsageError(f"{name} is there already: choose another name, or say --force")
+    if not path.parent.is_dir():
+        raise click.UsageError(f"{name} cannot be written: there is no folder {path.parent}")
+
+
+@contextmanager
+def opened(name: str) -> Iterator[IO[bytes]]:
+    """Open a file to write, packed if it ends in .gz.
+
+    It takes its name when all is in it, so that none is ever half.
+    """
+    if name == STANDARD_OUTPUT:
+        yield click.get_binary_stream("stdout")
+        return
+    path = Path(name)
+    special = path.exists() and not path.is_file()  # such as /dev/null
+    aside = path if special else path.with_name(f"{path.name}.part")
+    try:
+        with aside.open("wb") as raw:
+            if name.endswith(".gz"):
+                with gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
+                    yield cast("IO[bytes]", packed)
+            else:
+                yield raw
+        if not special:
+            aside.replace(path)
+    except OSError as error:
+        raise Failure(f"{name} cannot be written: {error.strerror or error}") from None
+    finally:
+        if not special:
+            aside.unlink(missing_ok=True)
