@@ -115,7 +115,14 @@ def accounts() -> str:
         (4, [(24, _TRUST)]),
         (18, [(24, _TABLE)]),
         variables=[
-            choice("group", "Group", "account:closeknit_account_info:max", of="group", several=True)
+            choice(
+                "group",
+                "Group",
+                "account:closeknit_account_info:max",
+                of="group",
+                several=True,
+                all_of=".*",
+            )
         ],
         alerts='about="account"',
         since="now-56d",

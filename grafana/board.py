@@ -71,9 +71,9 @@ def board(
 
 
 def choice(
-    name: str, label: str, metric: str, *, of: str, several: bool = False
+    name: str, label: str, metric: str, *, of: str, several: bool = False, all_of: str = ""
 ) -> builders.QueryVariable:
-    """A variable: the values of a label of a metric."""
+    """A variable: the values of a label of a metric; `all_of` matches more than all of them."""
     query = f"label_values({metric}, {of})"
     variable = (
         builders.QueryVariable(name)
@@ -87,6 +87,8 @@ def choice(
     if several:
         everything = dashboard.VariableOption(text="All", value="$__all", selected=True)
         variable.multi(True).include_all(True).current(everything)
+    if all_of:
+        variable.all_value(all_of)
     return variable
 
 

@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 CHOSEN: Final = {
     "$account": "peak-sneakers",
-    "$group": "culture|food|sports",
+    "$group": ".*",
     "$worker": "worker-1:9108|worker-2:9108",
     "$__rate_interval": "4m",
     "$datasource": "prometheus",
