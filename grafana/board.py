@@ -1,4 +1,4 @@
-"""What every dashboard has: a data source to choose, links to the others, alerts drawn in, a grid."""
+"""What every dashboard has: a data source to choose, links to the others, alerts, a grid."""
 
 import json
 from collections.abc import Sequence
@@ -34,11 +34,8 @@ def board(
 ) -> str:
     """A dashboard, as the JSON that Grafana reads.
 
-    Args:
-        variables: what can be chosen at the top, after the data source.
-        alerts: a selector of the alerts that are drawn into its charts.
-        since: how far back it looks at first, as in `now-28d`.
-        refresh: how often it asks anew.
+    `variables` can be chosen at the top, after the data source; `alerts` selects those that are
+    drawn into the charts; `since` is how far back it looks at first, `refresh` how often it asks.
     """
     built = (
         builders.Dashboard(title)

@@ -5,7 +5,7 @@ from typing import Final
 from grafana.board import ENGAGEMENT, board, choice
 from grafana.palette import ACT, AGES, CALM, DAYS, GROW, STAGES, TALK, TENURES, USUAL
 from grafana.panels import SECONDS, SHARE, Line, layers, lines, numbers, words
-from grafana.queries import CHOSEN, WEEKS, band, index, people
+from grafana.queries import CHOSEN, WEEKS, band, index, info, people
 from streams.alerting.thresholds import DEFAULTS
 
 _EVERY = "1m"  # numbers of accounts are recorded once a minute
@@ -241,9 +241,7 @@ def engagement() -> str:
         (8, [(12, _ANSWERING), (12, _WAITING)]),
         (8, [(12, _WON), (12, _STAYING)]),
         (8, [(12, _OFTEN), (12, _WHO)]),
-        variables=[
-            choice("account", "Account", "account:closeknit_account_info:max", of="account")
-        ],
+        variables=[choice("account", "Account", info(), of="account")],
         alerts='account="$account"',
         since="now-56d",
         refresh="5m",

@@ -6,6 +6,8 @@ from typing import Final
 from grafana.palette import USUAL
 from grafana.panels import Line
 from streams.alerting.thresholds import Divergence
+from streams.metrics.accounts import OTHER
+
 
 CHOSEN: Final = '{account="$account"}'
 WEEKS: Final = '{account="$account",window="7d"}'
@@ -15,6 +17,12 @@ _LEAST_BASE: Final = 20
 
 _LONGEST_RANGE: Final = 13
 """Weeks in 90 days, which is as far as Prometheus remembers by default."""
+
+
+def info(*more: str) -> str:
+    """What is known of each account that has series of its own."""
+    matchers = [f'account!="{OTHER}"', *more]
+    return f"account:closeknit_account_info:max{{{','.join(matchers)}}}"
 
 
 def people(metric: str, ago: str = "", **labels: str | tuple[str, ...]) -> str:
