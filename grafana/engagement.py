@@ -115,7 +115,8 @@ _REPLIES = lines(
 
 _FOLLOWS = lines(
     "How many people begin to follow in a week?",
-    f"Follows that began in the 7 days up to each moment; who left again is not taken off. {_BAND}.",
+    "Follows that began in the 7 days up to each moment; who left again is not taken off. "
+    f"{_BAND}.",
     Line(
         "follows in 7 days", 'account:closeknit_follows:sum{account="$account",window="7d"}', GROW
     ),

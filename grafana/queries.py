@@ -8,7 +8,6 @@ from grafana.panels import Line
 from streams.alerting.thresholds import Divergence
 from streams.metrics.accounts import OTHER
 
-
 CHOSEN: Final = '{account="$account"}'
 WEEKS: Final = '{account="$account",window="7d"}'
 

@@ -8,18 +8,14 @@ from statistics import fmean
 import pytest
 
 from schemas.events import TOPIC_OF, Reason
-from streams.core.time import DAY_MS
 from streams.synthetic import DEMO
 from tests.grafana.boards import PANELS, annotation, choices, filled, panel
-from tests.grafana.conftest import END, HOUR, MINUTES, START, WEEKS
+from tests.grafana.conftest import DAY, EIGHT_WEEKS, END, HOUR, MINUTES, START, WEEKS
 from tests.past import Span
 
 pytestmark = pytest.mark.prometheus
 
 ACCOUNTS = {cast.id for cast in DEMO.accounts}
-DAY = DAY_MS // 1000
-EIGHT_WEEKS = Span(END - 56 * DAY, END, 12 * HOUR)
-"""What the dashboard shows at first."""
 
 CAMPAIGN = (
     START + next(cast.turn or 0 for cast in DEMO.accounts if cast.id == "peak-sneakers") * DAY
