@@ -24,7 +24,7 @@ COMMANDS: Final = {
         "streams.cli.dead_letters:dead_letters",
         "List, show and redrive records that could not be applied.",
     ),
-    "demo": ("streams.cli.demo:demo", "Show it at work: eight weeks of events, in seconds."),
+    "demo": ("streams.cli.demo:demo", "Show it at work: ten weeks of four brands, in under a minute."),
     "doctor": ("streams.cli.doctor:doctor", "Find out what keeps a worker from working."),
     "export": ("streams.cli.export:export", "Write all relationships, or the census."),
     "generate": (
@@ -36,6 +36,7 @@ COMMANDS: Final = {
         "Name whom to answer, to welcome and to win back, and why.",
     ),
     "replay": ("streams.cli.replay:replay", "Send events from files to the source topics."),
+    "report": ("streams.cli.report:report", "Tell what changed in a week, in people."),
     "reset": ("streams.cli.reset:reset", "Forget the tables, to rebuild them from the topics."),
     "topics": ("streams.cli.topics:topics", "Create, check and print the topics."),
     "worker": ("streams.cli.worker:worker", "Run a worker: events in, metrics out."),

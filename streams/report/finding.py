@@ -112,7 +112,7 @@ def _unanswered(facts: Facts) -> str | None:
     return (
         f"Of {people(now.repliers)} who replied this week, "
         f"{f'{now.answered:,}' if now.answered else 'nobody'} "
-        f"{'have' if now.answered > 1 else 'has'} your answer; {_ago(facts)} it was "
+        f"{'have' if now.answered > 1 else 'has'} your answer; {ago(facts)} it was "
         f"{then.answered:,} of {then.repliers:,}. {people(now.waiting)} "
         f"{'is' if now.waiting == 1 else 'are'} waiting, {then.waiting:,} then."
     )
@@ -135,7 +135,7 @@ def _leaving(facts: Facts) -> str | None:
         return None
     return (
         f"{people(now.unfollows)} left this week, {left:,} in a usual one; {now.follows:,} came. "
-        f"{now.followers:,} follow now, {_then(facts).followers:,} did {_ago(facts)}."
+        f"{now.followers:,} follow now, {_then(facts).followers:,} did {ago(facts)}."
     )
 
 
@@ -217,14 +217,15 @@ def _then(facts: Facts) -> Week:
     return facts.weeks[0]
 
 
-def _ago(facts: Facts) -> str:
+def ago(facts: Facts) -> str:
+    """Return how long ago the earliest week is that is known: "four weeks ago"."""
     weeks = len(facts.weeks) - 1
     return "a week ago" if weeks == 1 else f"{('two', 'three', 'four')[weeks - 2]} weeks ago"
 
 
 def _connections(facts: Facts) -> str:
     now, then = facts.now.connections, _then(facts).connections
-    return f"{count(now, 'connection')}, {then:,} {_ago(facts)}"
+    return f"{count(now, 'connection')}, {then:,} {ago(facts)}"
 
 
 def _how_little_is_known(facts: Facts) -> str:
