@@ -111,12 +111,17 @@ def _is_known(line: str) -> bool:
     if words[0].startswith("--"):  # an option by itself: of any command
         return any(words[0] in options for options in _options(main))
     commands: list[click.Command] = [main]
-    for word in words[1:]:
+    rest = iter(words[1:])
+    for word in rest:
         if word in {">", "|", "<"}:
             break
         if word.startswith("-") and word != "-":
-            if not any(word in option.opts for c in commands for option in c.get_params(_CONTEXT)):
+            options = [option for command in commands for option in command.get_params(_CONTEXT)]
+            named = [option for option in options if word in option.opts]
+            if not named:
                 return False
+            if not getattr(named[0], "is_flag", False):
+                next(rest, None)  # its value
         elif isinstance(group := commands[-1], click.Group):
             for choice in word.split("|"):  # `topics create|check`
                 command = group.get_command(_CONTEXT, choice)

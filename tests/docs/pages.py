@@ -17,6 +17,7 @@ PAGES = (
     "docs/glossary.md",
     "docs/invariants.md",
     "docs/operations.md",
+    "docs/people.md",
     "schemas/README.md",
 )
 

@@ -52,7 +52,7 @@ def test_a_page_names_only_what_there_is(path: str, check: Check) -> None:
         (unknown_variables, "`CLOSEKNIT_NO_SUCH_SETTING`"),
         (unknown_variables, "```sh\nexport CLOSEKNIT_BROKERS=x\n```"),
         (unknown_metrics, '```text\ncloseknit_members{account="a"} 1\n```'),
-        (unknown_commands, "`closeknit people`"),
+        (unknown_commands, "`closeknit friends`"),
         (unknown_commands, "`closeknit topics delete`"),
         (unknown_commands, "`closeknit topics create|delete`"),
         (unknown_commands, "`closeknit export --as-off`"),
