@@ -14,8 +14,7 @@ from streams.cli.audience import Audience, read_audience
 from streams.cli.parameters import Id
 from streams.cli.running import Failure, plain_errors, read_settings, visible
 from streams.cli.screen import Glyphs, console, glyphs, sparkline
-from streams.report import facts
-from streams.report.document import Report, compose
+from streams.report import Report, compose, facts
 from streams.report.html import page
 from streams.report.slack import payload
 from streams.report.text import text
@@ -43,7 +42,7 @@ from streams.report.text import text
     help="Write to this file, all at once, instead of standard output.",
 )
 def report(*, week: bool, account: str | None, form: str, output: Path | None) -> None:  # noqa: ARG001  there is one period
-    """Tell what changed in a week: a finding, then names, then numbers.
+    """Tell what changed in a week: a finding, names, numbers.
 
     Made for cron: nothing but the report goes to standard output, and the same tables give the
     same report. Reads what the workers have written down so far; no worker needs to run.

@@ -144,6 +144,9 @@ _NUMBERS: Final[tuple[tuple[str, Number, Number | None], ...]] = (
     ("Of them replied", attrgetter("new_spoke"), attrgetter("new")),
 )
 
+NOBODY: Final = "No account is known yet."
+"""What a report on no account says."""
+
 MEANINGS: Final = (
     ("Connection", "replies both ways in the last 28 days, on two days of them or more."),
     ("Committed", "active on four days of the last 28 or more, and replied in them."),
@@ -197,9 +200,10 @@ def _with_share(n: int, part: float | None) -> str:
 
 def percent(part: float) -> str:
     """Return "78%"; neither 0% nor 100% unless it is so."""
-    if 0 < part < 0.005:
+    rounded = round(part * 100)
+    if part > 0 and rounded == 0:
         return "<1%"
-    return ">99%" if 0.995 <= part < 1 else f"{part:.0%}"
+    return ">99%" if part < 1 and rounded == 100 else f"{rounded}%"
 
 
 def names(facts: Facts) -> Iterator[Names]:

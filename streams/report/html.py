@@ -7,6 +7,7 @@ from typing import Final
 from streams.report import charts
 from streams.report.document import (
     MEANINGS,
+    NOBODY,
     Entry,
     Names,
     Report,
@@ -87,7 +88,7 @@ def _overview(report: Report) -> Markup:
     if report.others:
         others = tag("p", _others(report.others), class_="soft")
     elif not lines:
-        others = tag("p", "No account is known yet.", class_="soft")
+        others = tag("p", NOBODY, class_="soft")
     if len(lines) < 2 and others is None:
         return Markup()
     listed = tag("ul", *lines) if len(lines) > 1 else None

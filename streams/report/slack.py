@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from streams.report.document import (
+    NOBODY,
     Entry,
     Names,
     Report,
@@ -42,6 +43,8 @@ def payload(report: Report) -> dict[str, Any]:
             break
         blocks += found
         told += 1
+    if not report.entries:
+        blocks.append(_context(NOBODY))
     if left := len(report.entries) - told:
         blocks.append(_context(f"{left:,} more, which need attention less."))
     if report.others:

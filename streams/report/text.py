@@ -7,6 +7,7 @@ from textwrap import fill
 from typing import Final
 
 from streams.report.document import (
+    NOBODY,
     Entry,
     Report,
     in_short,
@@ -27,6 +28,8 @@ Sparkline = Callable[[Sequence[float | None]], str]
 def text(report: Report, sparkline: Sparkline, width: int = 80) -> str:
     """Write the report."""
     lines = [f"{period(report.clock)}, beside the 7 days before"]
+    if not report.entries:
+        lines += ["", NOBODY]
     if len(report.entries) > 1:
         lines += ["", *(line for entry in report.entries for line in _in_short(entry))]
     for entry in report.entries[:MOST]:
