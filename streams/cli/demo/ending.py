@@ -110,7 +110,8 @@ def _tell_change(console: Console, course: Course, found: list[Facts]) -> None:
     weeks = {one.account: (one.weeks[-1 - ago], one.now) for one in found}
     then, now = (course.date_of(week.clock) for week in weeks[course.cast[0].id])
     arrow = glyphs().arrow
-    console.print(f"{then} {arrow} {now}")
+    what = "a week" if ago == 1 else f"{ago} weeks"
+    console.print(f"What {what} changed: {then} {arrow} {now}")
     fit = max(1, console.width // _CELL - 1)
     for first in range(0, len(course.cast), fit):
         cast = course.cast[first : first + fit]

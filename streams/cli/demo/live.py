@@ -74,6 +74,7 @@ class LiveView:
         self._glyphs = glyphs()
         self._clock = clock
         self._days: list[Reading | None] = [None] * course.days
+        self._today = 0
         self._pulse: deque[tuple[float, int]] = deque(maxlen=_RATES + 1)
         self._latest: Reading | None = None
         self._live = Live(console=console, auto_refresh=False, transient=False)
@@ -94,8 +95,9 @@ class LiveView:
         """Draw a reading."""
         self._latest = reading
         self._pulse.append((self._clock(), reading.events))
-        if day := self._course.day(reading.now):
-            self._days[day - 1] = reading
+        self._today = self._course.day(reading.now)
+        if self._today:
+            self._days[self._today - 1] = reading
         self._live.update(self.frame(), refresh=True)
 
     finish = show
@@ -112,15 +114,14 @@ class LiveView:
         return Group(*(Padding(row, (0, 0, 1, 0)) for row in rows[:-1]), rows[-1])
 
     def _header(self, reading: Reading) -> RenderableType:
-        day = self._course.day(reading.now)
         line = Table.grid(expand=True)
         line.add_column()
         line.add_column(justify="right")
         line.add_row(
             Text(self._course.date(reading.now), style="bold"),
-            Text(f"day {day} of {self._course.days}"),
+            Text(f"day {self._today} of {self._course.days}"),
         )
-        return Group(line, ProgressBar(total=self._course.days, completed=day))
+        return Group(line, ProgressBar(total=self._course.days, completed=self._today))
 
     def _accounts(self, reading: Reading) -> RenderableType:
         room = self._console.width - _NAME
@@ -148,12 +149,12 @@ class LiveView:
         return Group(*lines[:-1])
 
     def _chart(self, account: str, value: Callable[[Standing], float], width: int) -> str:
-        """The days so far, and room for those to come: each bar is the last day of its share."""
-        width = min(width, len(self._days))
-        bars: list[float | None] = [None] * width
-        for day, reading in enumerate(self._days):
-            if reading is not None:
-                bars[day * width // len(self._days)] = value(reading.accounts[account])
+        """The days so far, in a share each of the width: a bar is what was known at its end."""
+        bars: list[float | None] = [None] * min(width, len(self._days))
+        known = None
+        for day, reading in enumerate(self._days[: self._today]):
+            known = known if reading is None else value(reading.accounts[account])
+            bars[day * len(bars) // len(self._days)] = known
         return sparkline(bars, self._glyphs).rstrip()
 
     def _pipeline(self, latest: Reading) -> RenderableType:
