@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import click
+import msgspec
 import orjson
 from click.core import ParameterSource
 
@@ -38,7 +39,7 @@ _LOOK = 4096
 _EPILOG = """\b
 Examples:
   closeknit generate --list
-  closeknit generate begging organic --output world.jsonl.gz --labels truth.jsonl
+  closeknit generate begging organic --output world.jsonl --labels truth.jsonl
   closeknit generate --world demo --kafka
 """
 
@@ -125,12 +126,10 @@ def generate(
     world = _world(ctx, scenarios, named, shape)
     if kafka and _given(ctx, "output"):
         raise click.UsageError("--kafka and --output exclude each other: choose one")
-    if not kafka and world.defects.misrouted:
-        if shape["misrouted"]:
-            raise click.UsageError(
-                "--misrouted goes with --kafka: a line of a file has no partition to be wrong"
-            )
-        world = _with(world, misrouted=0.0)
+    if not kafka and shape["misrouted"]:
+        raise click.UsageError(
+            "--misrouted goes with --kafka: a line of a file has no partition to be wrong"
+        )
     if truth is not None and truth == output:
         raise click.UsageError("--labels and --output name the same file")
     for name in filter(None, (output, truth)):
@@ -175,7 +174,7 @@ def _world(
             )
         except ValueError as error:
             raise click.UsageError(str(error)) from None
-    world = _with(world, **rates)
+    world = msgspec.structs.replace(world, defects=world.defects._replace(**rates))
     if sum(world.defects) > 1:
         raise click.UsageError("the shares of defects add up to more than 1")
     return world
@@ -189,12 +188,6 @@ def _casts(scenarios: tuple[str, ...], accounts: int, weekly: int) -> Iterator[C
         for number in range(1, several + 1):
             id = scenario if several == 1 else f"{scenario}-{number}"
             yield Cast(id, id.replace("-", " ").capitalize(), scenario, scenario, weekly)
-
-
-def _with(world: World, **rates: float) -> World:
-    return World(
-        world.seed, world.first_day, world.days, world.accounts, world.defects._replace(**rates)
-    )
 
 
 class _Counted:
