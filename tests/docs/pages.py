@@ -18,6 +18,7 @@ PAGES = (
     "docs/invariants.md",
     "docs/operations.md",
     "docs/people.md",
+    "docs/report.md",
     "docs/scenarios.md",
     "schemas/README.md",
 )
