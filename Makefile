@@ -12,7 +12,7 @@ READY  := $(VENV)/.ready
 help: ## What there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
-demo: $(READY) ## An embedded broker, a worker, a few weeks of sample events: the accounts as a table
+demo: $(READY) ## Ten weeks of four invented brands, live, with a broker and a worker of its own
 	@$(BIN)/closeknit demo
 
 test: $(READY) check ## All checks and tests; what needs Kafka or Prometheus is skipped without them
