@@ -66,7 +66,7 @@ def _account(entry: Entry, sparkline: Sparkline, width: int) -> Iterator[str]:
         if found.rest:
             rest = f"  and {found.rest:,} more"
             if found.option:
-                rest += f": closeknit people {found.option} --account {shown(facts.account)}"
+                rest += f": {found.command(facts.account)}"
             yield rest
     yield ""
     yield fill(newcomers(facts), width)
