@@ -76,7 +76,7 @@ def _account(entry: Entry, sparkline: Sparkline, width: int) -> Iterator[str]:
 
 def _numbers(entry: Entry, sparkline: Sparkline) -> Iterator[str]:
     found = list(rows(entry.facts))
-    head = ("", "this week", "week before", "change", f"{len(entry.facts.weeks)} weeks")
+    head = ("", "this week", "week before", "change", "by week")
     lines = [head]
     lines += [
         (row.label, row.now, row.before or "unknown", row.change, sparkline(row.weeks))

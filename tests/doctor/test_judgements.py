@@ -290,8 +290,8 @@ def test_the_lists_are_counted() -> None:
         ignore=Ignored(Path("i.txt"), frozenset({"x", "y"})),
     )
     assert [found.text for found in machine.lists(files)] == [
-        "a.csv names 1 accounts",
-        "i.txt names 2 members to ignore",
+        "accounts in a.csv: 1",
+        "members to ignore in i.txt: 2",
     ]
     first, _ = machine.lists(given(accounts=Accounts(Path("a.csv"), ())))
     assert first.verdict is Verdict.WARNING
