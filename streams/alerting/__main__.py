@@ -25,4 +25,5 @@ def main(thresholds: Path, folder: Path) -> None:
         click.echo(folder / name)
 
 
-main()
+if __name__ == "__main__":
+    main()

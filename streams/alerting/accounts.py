@@ -16,12 +16,12 @@ def account_alerts(settings: Settings) -> Group:
 
 
 def _alerts(settings: Settings) -> Iterator[Alert]:
-    def alert(name: str, summary: str, description: str, **changes: str) -> Alert:
+    def alert(name: str, summary: str, description: str, hold: str = settings.trust.hold) -> Alert:
         finding = f'account:closeknit_finding:value{{finding="{name}"}}'
         return Alert(
             alert=name,
             expr=f"max by (account) (last_over_time({finding}[{_BRIDGE}]))",
-            hold=changes.get("hold", settings.trust.hold),
+            hold=hold,
             severity="page" if name == "RepliesFallWhileFollowsRise" else "ticket",
             about="account",
             summary="{{ $labels.account }}: " + summary,
@@ -73,17 +73,18 @@ def _alerts(settings: Settings) -> Iterator[Alert]:
     yield alert(
         "PeopleWaitForAnswers",
         "people wait for an answer",
-        "{{ $value }} people who replied one to seven days ago wait for an answer: "
+        '{{ $value | printf "%.0f" }} people who replied one to seven days ago wait for an answer: '
         f"{_number('awaiting_reply:sum', age='1-3d')} for up to three days, "
         f"{_number('awaiting_reply:sum', age='3-7d')} for longer.",
     )
 
 
 def _asked(series: str, labels: Mapping[str, str], shown: str) -> str:
-    """The value of an account's series, by a template of Prometheus."""
+    """The latest value of an account's series, by a template of Prometheus."""
     matchers = ",".join(["account=%q", *(f'{name}="{value}"' for name, value in labels.items())])
+    latest = f"last_over_time(account:closeknit_{series}{{{matchers}}}[{_BRIDGE}])"
     return (
-        f"{{{{ with printf `account:closeknit_{series}{{{matchers}}}` $labels.account | query }}}}"
+        f"{{{{ with printf `{latest}` $labels.account | query }}}}"
         f"{{{{ . | first | value | {shown} }}}}{{{{ end }}}}"
     )
 
