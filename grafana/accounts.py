@@ -124,7 +124,7 @@ def accounts() -> str:
                 all_of=".*",
             )
         ],
-        alerts='about="account"',
+        alerts=[],
         since="now-56d",
         refresh="5m",
     )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from grafana.board import ENGAGEMENT, board, choice
+from grafana.board import ENGAGEMENT, Alerts, board, choice
 from grafana.palette import ACT, AGES, CALM, DAYS, GROW, STAGES, TALK, TENURES, USUAL
 from grafana.panels import SECONDS, SHARE, Line, layers, lines, numbers, words
 from grafana.queries import CHOSEN, WEEKS, band, index, info, people
@@ -12,6 +12,7 @@ _EVERY = "1m"  # numbers of accounts are recorded once a minute
 
 _IN_TALK: Final = people("relationships", stage=("connection", "conversation"))
 _HOUR: Final = 3600
+_WAITING_ALERT: Final = "PeopleWaitForAnswers"
 
 _TRUST = numbers(
     "Can I trust these numbers?",
@@ -43,7 +44,7 @@ _TALKING = numbers(
     "In talk: those who replied to us in the last 28 days, followers or not. Committed: those of "
     "them who came back on four days or more. An audience that grows without these two is a list "
     "of names. The change says how many more, or fewer, are in talk than 28 days ago.",
-    Line("in talk", _IN_TALK, colour="light-green"),
+    Line("in talk", _IN_TALK, colour=TALK),
     Line("committed", people("committed_members"), colour=TALK),
     Line(
         "in talk, against 28 days ago",
@@ -101,7 +102,7 @@ _CONNECTING = lines(
 
 _BAND = (
     "The band is what is usual: about the middle one of the four weeks before, as wide as the "
-    "alert allows by default"
+    "alert allows by default, and there as soon as there are four"
 )
 _REPLIES = lines(
     "How many replies do we get in a week?",
@@ -243,7 +244,23 @@ def engagement() -> str:
         (8, [(12, _WON), (12, _STAYING)]),
         (8, [(12, _OFTEN), (12, _WHO)]),
         variables=[choice("account", "Account", info(), of="account")],
-        alerts='account="$account"',
+        alerts=[
+            Alerts(
+                "Growth without engagement",
+                f'account="$account",alertname!="{_WAITING_ALERT}"',
+                [
+                    "Do newcomers engage?",
+                    "Connecting or merely growing?",
+                    "How many replies do we get in a week?",
+                    "How many people begin to follow in a week?",
+                ],
+            ),
+            Alerts(
+                "People wait for answers",
+                f'account="$account",alertname="{_WAITING_ALERT}"',
+                ["Are we answering?", "Who waits for our answer, and how long?"],
+            ),
+        ],
         since="now-56d",
         refresh="5m",
     )

@@ -73,8 +73,10 @@ def picture(board: Json, asked: Asked) -> str:
             place["h"] * _UNIT - _GAP,
         )
         body += svg.frame(box, panel["title"])
-        body += _numbers(panel, box, asked) if panel["type"] == "stat" else _chart(
-            panel, box, asked, marks
+        body += (
+            _numbers(panel, box, asked)
+            if panel["type"] == "stat"
+            else _chart(panel, box, asked, marks)
         )
     bottom = _HEAD + height * _UNIT
     body.append(svg.text(_MARGIN, bottom + 20, asked.source, 12.5))

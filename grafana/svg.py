@@ -189,7 +189,7 @@ class Chart:
                 dash = ' stroke-dasharray="5 3"' if curve.dashed else ""
                 yield (
                     f'<path d="M{x:g} {y - 4:g}h16" stroke="{ink}" stroke-width="4" fill="none"'
-                    f'{dash}/>'
+                    f"{dash}/>"
                 )
             yield text(x + 22, y, curve.name, 12)
             x += 22 + 6.3 * len(curve.name) + 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,10 @@ from tests.brokers.kafka import Kafka, KafkaMissingError
 # The machine may be busy with a broker beside us: a property is not wrong for being slow.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+# A shell that runs us in the background makes us deaf to Ctrl-C, and so every process that a test
+# starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Promtool = Callable[[str], None]
 

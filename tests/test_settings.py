@@ -147,6 +147,28 @@ def test_secrets_come_from_files_too_and_are_never_shown(
     assert any("'nothing-here': cannot be read" in problem for problem in problems())
 
 
+@pytest.mark.parametrize(
+    ("protocol", "name", "value", "says"),
+    [
+        ("PLAINTEXT", "SASL_USERNAME", "ada", "PLAINTEXT does not log in"),
+        ("PLAINTEXT", "SASL_PASSWORD", "hunter2", "PLAINTEXT does not log in"),
+        ("SSL", "SASL_MECHANISM", "PLAIN", "SECURITY_PROTOCOL=SASL_SSL"),
+        ("PLAINTEXT", "SSL_CERTFILE", "own.pem", "SECURITY_PROTOCOL=SSL"),
+    ],
+)
+def test_a_log_in_or_certificate_that_would_not_be_used_is_a_problem(
+    protocol: str, name: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sets it believes that it protects; a password is not repeated."""
+    monkeypatch.setenv("CLOSEKNIT_SECURITY_PROTOCOL", protocol)
+    Path("own.pem").touch()
+    monkeypatch.setenv(f"CLOSEKNIT_{name}", value)
+    (found,) = problems()
+    assert found.startswith(f"CLOSEKNIT_{name}: ")
+    assert says in found
+    assert "hunter2" not in found
+
+
 def test_a_misspelt_variable_is_a_problem_and_a_foreign_one_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -22,7 +22,8 @@ from streams.cli.running import Failure
 def broker(port: int) -> None:
     """Run the embedded broker (for trying things out).
 
-    It serves this machine only and keeps everything in memory: Ctrl-C ends and forgets it.
+    It serves this machine only and keeps everything in memory: Ctrl-C ends and forgets it. The
+    other commands find it at its default port without any setting.
     """
     over = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):

@@ -12,6 +12,7 @@ import orjson
 
 from schemas.events import Reason
 from streams import dead_letters as letters
+from streams.cli.groups import Group
 from streams.cli.running import (
     Failure,
     existing_topics,
@@ -41,13 +42,17 @@ _reasons = click.option(
     "reasons",
     type=click.Choice([str(reason) for reason in Reason]),
     multiple=True,
-    help="Only this reason; may be repeated.",
+    metavar="REASON",
+    help="Only this reason, as `dead-letters list` names it; may be repeated.",
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def dead_letters() -> None:
-    """List, show and redrive records that could not be applied."""
+    """List, show and redrive records that could not be applied.
+
+    Each is kept as it came, with the reason and where it lay, for 90 days.
+    """
 
 
 @dead_letters.command("list")
@@ -92,7 +97,8 @@ def list_letters(
 def show(*, address: Address, form: str) -> None:
     """Show one dead letter.
 
-    ADDRESS, as topic/partition/offset, is where it lies, or where the record lay that it was.
+    ADDRESS, as topic/partition/offset, is where it lies, or where the record lay that it was:
+    likes/3/17, as `dead-letters list --rows` prints it.
     """
     settings = read_settings()
     with plain_errors(settings):

@@ -14,8 +14,14 @@ from streams.cli.parameters import Id, Time
 from streams.cli.running import Failure, existing_topics, plain_errors, read_settings
 from streams.core.relationship import Stage
 
+_EXAMPLES = """\b
+Examples:
+  closeknit export --stage connection --format csv > connections.csv
+  closeknit export --census --account acme
+"""
 
-@click.command()
+
+@click.command(epilog=_EXAMPLES)
 @click.option(
     "--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True
 )

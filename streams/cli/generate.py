@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import click
+import msgspec
 import orjson
 from click.core import ParameterSource
 
@@ -38,7 +39,7 @@ _LOOK = 4096
 _EPILOG = """\b
 Examples:
   closeknit generate --list
-  closeknit generate begging organic --output world.jsonl.gz --labels truth.jsonl
+  closeknit generate begging organic --output world.jsonl --labels truth.jsonl
   closeknit generate --world demo --kafka
 """
 
@@ -56,6 +57,7 @@ _FILE = click.Path(dir_okay=False, allow_dash=True)
 @click.option(
     "--start",
     type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
     default="2026-01-05",
     show_default=True,
     help="The first day.",
@@ -86,6 +88,11 @@ _FILE = click.Path(dir_okay=False, allow_dash=True)
 )
 @click.option("--kafka", is_flag=True, help="Send to the source topics instead.")
 @click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    help="So many times as fast as it happens, with --kafka: 1 is real time.",
+)
+@click.option(
     "--labels",
     "truth",
     type=click.Path(dir_okay=False),
@@ -93,10 +100,16 @@ _FILE = click.Path(dir_okay=False, allow_dash=True)
     help="Write what truly happened, and when, as JSON lines.",
 )
 @click.option("--force", is_flag=True, help="Overwrite files.")
-@click.option("--duplicates", type=_RATE, help="Share of events sent twice.")
-@click.option("--late", type=_RATE, help="Share beside which one comes too late for any window.")
-@click.option("--misrouted", type=_RATE, help="Share in a wrong partition; with --kafka.")
-@click.option("--malformed", type=_RATE, help="Share beside which something broken is sent.")
+@click.option(
+    "--duplicates", type=_RATE, metavar="SHARE", help="Of the events, from 0 to 1: sent twice."
+)
+@click.option(
+    "--late", type=_RATE, metavar="SHARE", help="Beside these, one too old for any window."
+)
+@click.option(
+    "--misrouted", type=_RATE, metavar="SHARE", help="In a wrong partition; with --kafka."
+)
+@click.option("--malformed", type=_RATE, metavar="SHARE", help="Beside these, something broken.")
 @click.pass_context
 def generate(
     ctx: click.Context,
@@ -107,6 +120,7 @@ def generate(
     named: str | None,
     output: str,
     kafka: bool,
+    speed: float | None,
     truth: str | None,
     force: bool,
     **shape: Any,
@@ -125,18 +139,18 @@ def generate(
     world = _world(ctx, scenarios, named, shape)
     if kafka and _given(ctx, "output"):
         raise click.UsageError("--kafka and --output exclude each other: choose one")
-    if not kafka and world.defects.misrouted:
-        if shape["misrouted"]:
-            raise click.UsageError(
-                "--misrouted goes with --kafka: a line of a file has no partition to be wrong"
-            )
-        world = _with(world, misrouted=0.0)
+    if speed and not kafka:
+        raise click.UsageError("--speed goes with --kafka: a file is written at once")
+    if not kafka and shape["misrouted"]:
+        raise click.UsageError(
+            "--misrouted goes with --kafka: a line of a file has no partition to be wrong"
+        )
     if truth is not None and truth == output:
         raise click.UsageError("--labels and --output name the same file")
     for name in filter(None, (output, truth)):
         check(name, force)
     if kafka:
-        _send(world)
+        _send(world, speed)
     else:
         _write(world, output)
     if truth is not None:
@@ -175,7 +189,7 @@ def _world(
             )
         except ValueError as error:
             raise click.UsageError(str(error)) from None
-    world = _with(world, **rates)
+    world = msgspec.structs.replace(world, defects=world.defects._replace(**rates))
     if sum(world.defects) > 1:
         raise click.UsageError("the shares of defects add up to more than 1")
     return world
@@ -189,12 +203,6 @@ def _casts(scenarios: tuple[str, ...], accounts: int, weekly: int) -> Iterator[C
         for number in range(1, several + 1):
             id = scenario if several == 1 else f"{scenario}-{number}"
             yield Cast(id, id.replace("-", " ").capitalize(), scenario, scenario, weekly)
-
-
-def _with(world: World, **rates: float) -> World:
-    return World(
-        world.seed, world.first_day, world.days, world.accounts, world.defects._replace(**rates)
-    )
 
 
 class _Counted:
@@ -259,7 +267,7 @@ def _write(world: World, name: str) -> None:
             click.echo(line, err=True)
 
 
-def _send(world: World) -> None:
+def _send(world: World, speed: float | None) -> None:
     """Send everything as a replay does, and what is broken as it is."""
     settings = read_settings()
     started = time.monotonic()
@@ -274,6 +282,7 @@ def _send(world: World) -> None:
                         settings.topics,
                         partitions,
                         settings.connection(),
+                        pace=engine.at_speed(speed) if speed else None,
                         on_malformed=lambda _: None,  # a world yields what is to be sent
                         on_progress=progress.update,
                     )

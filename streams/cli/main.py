@@ -6,25 +6,36 @@ import importlib
 from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
+from streams.cli.groups import Group
 from streams.cli.screen import spell_out
 
 _EPILOG = """\b
 Exit codes:
   0  done
-  1  done, but look at what was said (malformed lines, topics that differ); or interrupted
+  1  done, but something wants attention (malformed lines, topics that
+     differ, problems that the doctor found); or it was interrupted
   2  the command or the settings are wrong; nothing was done
-  3  it could not be done
+  3  it could not be done; the message says why
+A worker has some of its own: see docs/operations.md.
 """
 
 COMMANDS: Final = {
     "broker": ("streams.cli.broker:broker", "Run the embedded broker (for trying things out)."),
+    "completion": (
+        "streams.cli.completion:completion",
+        "Print what makes a shell complete our commands.",
+    ),
     "config": ("streams.cli.config:config", "Print the settings and where each comes from."),
     "dead-letters": (
         "streams.cli.dead_letters:dead_letters",
         "List, show and redrive records that could not be applied.",
     ),
-    "demo": ("streams.cli.demo:demo", "Show it at work: eight weeks of events, in seconds."),
+    "demo": (
+        "streams.cli.demo:demo",
+        "Show it at work: ten weeks of four brands, in under a minute.",
+    ),
     "doctor": ("streams.cli.doctor:doctor", "Find out what keeps a worker from working."),
     "export": ("streams.cli.export:export", "Write all relationships, or the census."),
     "generate": (
@@ -36,14 +47,26 @@ COMMANDS: Final = {
         "Name whom to answer, to welcome and to win back, and why.",
     ),
     "replay": ("streams.cli.replay:replay", "Send events from files to the source topics."),
+    "report": (
+        "streams.cli.report:report",
+        "Tell what changed in a week: a finding, names, numbers.",
+    ),
     "reset": ("streams.cli.reset:reset", "Forget the tables, to rebuild them from the topics."),
     "topics": ("streams.cli.topics:topics", "Create, check and print the topics."),
     "worker": ("streams.cli.worker:worker", "Run a worker: events in, metrics out."),
 }
 """Name to where it is and what it does in one line (its docstring begins alike)."""
 
+_SECTIONS: Final = {
+    "To try it": ("demo", "broker", "generate"),
+    "To set it up": ("config", "doctor", "completion"),
+    "To run it": ("topics", "worker", "replay", "dead-letters", "reset"),
+    "To know your people": ("people", "report", "export"),
+}
+"""How the overview arranges them."""
 
-class _Lazy(click.Group):
+
+class _Lazy(Group):
     """Knows its commands from the table above: half of them load a Kafka client."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
@@ -60,13 +83,23 @@ class _Lazy(click.Group):
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        commands = [
+            CompletionItem(name, help=COMMANDS[name][1])
+            for name in sorted(COMMANDS)
+            if name.startswith(incomplete)
+        ]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(
         self,
         ctx: click.Context,  # noqa: ARG002  click's signature
         formatter: click.HelpFormatter,
     ) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+        width = max(map(len, COMMANDS))
+        for title, names in _SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:{width}}", COMMANDS[name][1]) for name in names])
 
 
 @click.group(cls=_Lazy, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

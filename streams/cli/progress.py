@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from typing import Protocol, Self
 
 import click
 from rich import progress as bars
-from rich.console import Console
+
+from streams.cli.screen import console
 
 _EVERY = 5.0
 """Seconds between two plain lines."""
@@ -41,13 +41,14 @@ class Progress:
         sizes = [source.size for source in sources]
         total = None if None in sizes else sum(size or 0 for size in sizes)
         self._bar: bars.Progress | None = None
-        if sys.stderr.isatty():
+        screen = console(stderr=True)
+        if screen.is_interactive:
             self._bar = bars.Progress(
                 bars.BarColumn(),
                 bars.TaskProgressColumn(),
                 bars.TextColumn("{task.fields[sent]:,} events, {task.fields[rate]:,.0f}/s"),
                 bars.TimeRemainingColumn(),
-                console=Console(stderr=True),
+                console=screen,
                 transient=True,
             )
             self._task = self._bar.add_task("", total=total, sent=0, rate=0.0)

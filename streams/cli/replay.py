@@ -34,7 +34,15 @@ _SHOWN = 20
 """Malformed lines that are shown; the others are only counted."""
 
 
-@click.command()
+_EXAMPLES = """\b
+Examples:
+  closeknit replay history.jsonl.gz
+  closeknit replay --speed 3600 july.csv      an hour of events in a second
+  closeknit replay --format jetstream --account did:plc:... recorded.jsonl.gz
+"""
+
+
+@click.command(epilog=_EXAMPLES)
 @click.argument(
     "files",
     nargs=-1,

@@ -6,7 +6,7 @@ import click
 
 from streams.cli.running import Failure, plain_errors, planned_topics, read_settings
 from streams.group import NotForgotten, forget, live_members
-from streams.topics import administration, recreate
+from streams.topics import administration, find, recreate
 
 
 @click.command()
@@ -20,6 +20,12 @@ def reset(*, yes: bool) -> None:
     settings = read_settings()
     changelog = next(t for t in planned_topics(settings) if t.name == settings.changelog)
     with plain_errors(settings), administration(settings.connection()) as admin:
+        if not find(admin, [changelog.name]):
+            raise Failure(
+                f"there is nothing of {settings.app} at {settings.broker}: no topic "
+                f"{changelog.name}. Is CLOSEKNIT_APP right? "
+                "For a new app, run `closeknit topics create`"
+            )
         if members := live_members(admin, settings.app):
             raise Failure(
                 f"the consumer group {settings.app} has live members ({', '.join(members)}): stop "

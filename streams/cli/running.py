@@ -30,8 +30,18 @@ _EXPECTED = (BrokerUnavailableError, CorruptValue, NotCreated, ReadingStuck, Unk
 _UNREACHABLE = (
     Unreachable,
     aiokafka.errors.KafkaConnectionError,
+    aiokafka.errors.KafkaTimeoutError,
+    aiokafka.errors.NodeNotReadyError,
+    aiokafka.errors.RequestTimedOutError,
     kafka.errors.KafkaConnectionError,
     kafka.errors.KafkaTimeoutError,
+    kafka.errors.NodeNotReadyError,
+    kafka.errors.RequestTimedOutError,
+    # As they come, when a broker falls while it is talked to. Not every ConnectionError: one is
+    # that of a closed pipe behind us.
+    ConnectionRefusedError,
+    ConnectionResetError,
+    TimeoutError,
 )
 
 
@@ -74,12 +84,18 @@ def plain_errors(settings: Settings) -> Iterator[None]:
     except _UNREACHABLE as error:
         raise Failure(
             f"no Kafka broker answers at {settings.broker}: is it running, and is CLOSEKNIT_BROKER "
-            f"right? ({str(error) or type(error).__name__})"
+            f"right? ({_reason(error)}) `closeknit doctor` looks further"
         ) from error
     except (aiokafka.errors.KafkaError, kafka.errors.KafkaError) as error:
-        # kafka-python quotes the whole request and response after the name.
-        reason = str(error).partition(" Request '")[0]
-        raise Failure(f"Kafka at {settings.broker} refused: {reason}") from error
+        raise Failure(
+            f"Kafka at {settings.broker} refused: {_reason(error)}; `closeknit doctor` looks "
+            "further"
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    # kafka-python quotes the whole request and response after the name.
+    return str(error).partition(" Request '")[0] or type(error).__name__
 
 
 def planned_topics(settings: Settings) -> list[Planned]:

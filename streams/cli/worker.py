@@ -29,7 +29,9 @@ def worker(*, until_caught_up: bool) -> None:
     """Run a worker: events in, metrics out.
 
     Several workers with the same CLOSEKNIT_APP share the partitions. SIGTERM or Ctrl-C ends one
-    in good order; being killed does no harm.
+    in good order; being killed does no harm. Metrics are at CLOSEKNIT_HTTP_PORT, under /metrics.
+
+    Create the topics first: `closeknit topics create`. Its exit codes are in docs/operations.md.
     """
     settings = read_settings()
     wanted = planned_topics(settings)

@@ -87,6 +87,8 @@ def strength_when_last_heard(
     if last is None:
         return None
     hour = hour_of(last)
+    if hour_of(relationship.last_outbound_at or 0) <= hour:  # nothing to leave out: most of them
+        return relationship.strength(hour, strength)
     then = as_it_stood(relationship, hour, strength)
     summary = relationship.summary
     if summary is not None and hour_of(max(summary.last)) > hour and hour <= clock - DEPTH:

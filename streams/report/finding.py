@@ -14,6 +14,7 @@ from statistics import median
 from typing import Final, NamedTuple
 
 from streams.core.time import HORIZON
+from streams.people.why import count
 from streams.report.facts import WEEK, WEEKS_BACK, Facts, Week, share
 
 ENOUGH: Final = 20
@@ -112,7 +113,7 @@ def _unanswered(facts: Facts) -> str | None:
     return (
         f"Of {people(now.repliers)} who replied this week, "
         f"{f'{now.answered:,}' if now.answered else 'nobody'} "
-        f"{'have' if now.answered > 1 else 'has'} your answer; {_ago(facts)} it was "
+        f"{'have' if now.answered > 1 else 'has'} your answer; {ago(facts)} it was "
         f"{then.answered:,} of {then.repliers:,}. {people(now.waiting)} "
         f"{'is' if now.waiting == 1 else 'are'} waiting, {then.waiting:,} then."
     )
@@ -135,7 +136,7 @@ def _leaving(facts: Facts) -> str | None:
         return None
     return (
         f"{people(now.unfollows)} left this week, {left:,} in a usual one; {now.follows:,} came. "
-        f"{now.followers:,} follow now, {_then(facts).followers:,} did {_ago(facts)}."
+        f"{now.followers:,} follow now, {_then(facts).followers:,} did {ago(facts)}."
     )
 
 
@@ -217,26 +218,23 @@ def _then(facts: Facts) -> Week:
     return facts.weeks[0]
 
 
-def _ago(facts: Facts) -> str:
+def ago(facts: Facts) -> str:
+    """Return how long ago the earliest week is that is known: "four weeks ago"."""
     weeks = len(facts.weeks) - 1
     return "a week ago" if weeks == 1 else f"{('two', 'three', 'four')[weeks - 2]} weeks ago"
 
 
 def _connections(facts: Facts) -> str:
     now, then = facts.now.connections, _then(facts).connections
-    return f"{count(now, 'connection')}, {then:,} {_ago(facts)}"
+    return f"{count(now, 'connection')}, {then:,} {ago(facts)}"
 
 
 def _how_little_is_known(facts: Facts) -> str:
     if facts.since is None:
         return "nothing is known of this account yet."
     days = (facts.clock - facts.since) // 24 + 1
-    return f"{count(days, 'day')} of this account are known; a comparison takes {2 * WEEK // 24}."
-
-
-def count(n: int, noun: str) -> str:
-    """Return "1 follow", "2,000 follows"."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+    are = "is" if days == 1 else "are"
+    return f"{count(days, 'day')} of this account {are} known; a comparison takes {2 * WEEK // 24}."
 
 
 def people(n: int) -> str:

@@ -61,6 +61,12 @@ def load() -> Settings:
     return settings
 
 
+def environment_with(file: Path) -> dict[str, str]:
+    """Our environment, for a command of ours that is to take its settings from this file alone."""
+    kept = {name: value for name, value in os.environ.items() if not _is_ours(name)}
+    return {**kept, CONFIG: str(file)}
+
+
 def show(settings: Settings) -> list[Shown]:
     """Every setting with its value and where that comes from."""
     origins, _, _ = _collect()
@@ -79,9 +85,7 @@ def show(settings: Settings) -> list[Shown]:
 def _collect() -> tuple[dict[str, str], dict[str, Any], list[str]]:
     """Where each setting is set; the values that are not in the environment; problems so far."""
     environment = {
-        name.upper(): value
-        for name, value in os.environ.items()
-        if value and name.upper().startswith(PREFIX)
+        name.upper(): value for name, value in os.environ.items() if value and _is_ours(name)
     }
     origins: dict[str, str] = {}
     values: dict[str, Any] = {}
@@ -95,6 +99,10 @@ def _collect() -> tuple[dict[str, str], dict[str, Any], list[str]]:
         _read_secret(name, environment, origins, values, problems)
     problems.extend(_misspelt(environment))
     return origins, values, problems
+
+
+def _is_ours(variable: str) -> bool:
+    return variable.upper().startswith(PREFIX)
 
 
 def _read_file(

@@ -217,6 +217,24 @@ class Settings(BaseSettings):
         protocol = info.data.get("security_protocol", "")
         if value is None and protocol.startswith("SASL"):
             raise problem(f"security_protocol {protocol} needs it")
+        if value is not None and protocol in {"PLAINTEXT", "SSL"}:
+            # Passed over in silence, this would go without a log-in that was thought to be there.
+            raise problem(
+                f"security_protocol {protocol} does not log in: set "
+                f"{PREFIX}SECURITY_PROTOCOL=SASL_SSL (or SASL_PLAINTEXT), or remove this"
+            )
+        return value
+
+    @field_validator("ssl_cafile", "ssl_certfile")
+    @classmethod
+    def _used_by_tls(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        protocol = info.data.get("security_protocol", "")
+        if value is not None and protocol.endswith("PLAINTEXT"):
+            raise problem(
+                f"security_protocol {protocol} does not encrypt: set {PREFIX}SECURITY_PROTOCOL="
+                f"{protocol.replace('PLAINTEXT', 'SSL')}, "
+                "or remove this"
+            )
         return value
 
     @field_validator("ssl_keyfile")

@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from streams.core.time import DAY_MS, day_of, parse_at
+from streams.core.time import DAY_MS, parse_at
 from streams.synthetic.scenarios import SCENARIOS, Scenario
+
+_LAST_MS = parse_at("2199-12-31T00:00:00Z")
 
 
 class Defects(NamedTuple):
@@ -70,9 +72,10 @@ class World(msgspec.Struct, frozen=True, dict=True):
     defects: Defects = Defects()
 
     def __post_init__(self) -> None:
-        day_of(self.start)
         if self.days < 1:
             raise ValueError(f"a world of {self.days} days")
+        if self.end > _LAST_MS:
+            raise ValueError(f"{self.days} days from {self.first_day} do not end before 2200")
         if len({cast.id for cast in self.accounts}) < len(self.accounts):
             raise ValueError("two accounts have the same id")
         for cast in self.accounts:

@@ -12,8 +12,8 @@ DEMO: Final = World(
     days=70,
     accounts=(
         Cast("harbour-coffee", "Harbour Coffee", "food", "conversation", 400),
-        Cast("inkwell-books", "Inkwell Books", "culture", "owner-stops-answering", 700, turn=42),
-        Cast("peak-sneakers", "Peak Sneakers", "sports", "begging", 800, turn=52, surge=15.7),
+        Cast("inkwell-books", "Inkwell Books", "culture", "owner-stops-answering", 700, turn=46),
+        Cast("peak-sneakers", "Peak Sneakers", "sports", "begging", 800, turn=52, surge=15.4),
         Cast("summit-bikes", "Summit Bikes", "sports", "viral", 800, turn=50),
     ),
     defects=Defects(duplicates=0.0005, late=0.0002, misrouted=0.0003, malformed=0.0003),

@@ -108,7 +108,8 @@ _TABLE: Final = (
         "replies fall by more than half; follows go on as before.",
         Habits(answers=0.8),
         phases=(
-            Phase("nobody is answered", lasts=21, gradual=True, replies=0.4, answers=0.0),
+            Phase("nobody is answered", lasts=1, answers=0.0),
+            Phase("nobody is answered", 1, 20, gradual=True, replies=0.4, answers=0.0),
             Phase("nobody is answered", begins=21, replies=0.4, answers=0.0),
         ),
         turn=0.6,
@@ -126,7 +127,7 @@ _TABLE: Final = (
                 replies=0.35,
                 follows=5.0,
                 answers=0.0,
-                leaves=0.08,
+                leaves=0.09,
                 hollow=0.975,
             ),
         ),

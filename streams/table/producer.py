@@ -6,7 +6,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, NodeNotReadyError
 
 
-class Producer(AIOKafkaProducer):
+class Producer(AIOKafkaProducer):  # type: ignore[misc]
     """Rides out a broker that falls while it is asked who coordinates a transaction.
 
     aiokafka 0.14 retries every request of a transaction over a lost connection but this one: there

@@ -3,9 +3,14 @@
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import Mock
 
+import aiokafka.errors
 import click
+import kafka.errors
 import pytest
 
 from streams.cli.main import COMMANDS, main
@@ -35,7 +40,7 @@ def test_the_overview_loads_no_kafka_client() -> None:
     """`--help` and completion are instant."""
     script = (
         "import sys; from streams.cli import main; main(['--help'], standalone_mode=False); "
-        "print(sorted({'aiokafka', 'kafka', 'faust', 'pydantic'} & sys.modules.keys()))"
+        "print(sorted({'aiokafka', 'kafka', 'faust', 'pydantic', 'rich'} & sys.modules.keys()))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
@@ -54,25 +59,128 @@ def test_wrong_settings_are_all_listed_and_exit_with_2(
     assert "CLOSEKNIT_CLOCK = 'sun'" in output
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("topics", "check"),
-        ("export",),
-        ("people",),
-        ("dead-letters", "list"),
-        ("reset", "--yes"),
-        ("worker",),
-    ],
-)
+def leaves(group: click.Group, *words: str) -> Iterator[tuple[str, ...]]:
+    """Every command that does something, as it is typed."""
+    context = click.Context(group)
+    if group.invoke_without_command:
+        yield words
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from leaves(command, *words, name)
+        else:
+            yield (*words, name)
+
+
+LEAVES = list(leaves(main))
+ARGUMENTS = {
+    ("dead-letters", "show"): ["likes/0/0"],
+    ("generate",): ["begging", "--kafka", "--days", "1"],
+    ("people", "show"): ["ada"],
+    ("replay",): ["-"],
+    ("reset",): ["--yes"],
+}
+"""What a command needs to get as far as its settings."""
+
+WITHOUT_SETTINGS = {("broker",), ("completion",), ("demo",)}
+WITHOUT_BROKER = {*WITHOUT_SETTINGS, ("config",), ("topics", "print")}
+EXAMINES = {("doctor",)}  # finds such things: see test_doctor
+
+
+def spelt(command: tuple[str, ...]) -> str:
+    return " ".join(command)
+
+
+@pytest.mark.parametrize("command", [(), ("topics",), ("dead-letters",), *LEAVES], ids=spelt)
+def test_help_fits_80_columns(command: tuple[str, ...], closeknit: Closeknit) -> None:
+    """Nothing is broken by the terminal, or cut short."""
+    usage, *lines = closeknit(*command, "--help", prog_name="closeknit").output.splitlines()
+    assert usage.startswith(f"Usage: {' '.join(['closeknit', *command])}")
+    assert [line for line in lines if len(line) > 80 or line.endswith(("...", "…"))] == []
+
+
+@pytest.mark.parametrize("command", sorted({*LEAVES} - WITHOUT_SETTINGS - EXAMINES), ids=spelt)
+def test_a_wrong_setting_is_said_in_plain_words(
+    command: tuple[str, ...], closeknit: Closeknit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By every command, before anything else: exit code 2."""
+    monkeypatch.setenv("CLOSEKNIT_PARTITIONS", "many")
+    output = closeknit(*command, *ARGUMENTS.get(command, []), expect=2).output
+    assert output.startswith("Error: the settings cannot be used:")
+    assert "CLOSEKNIT_PARTITIONS = 'many': must be a whole number" in output
+
+
+@pytest.mark.parametrize("command", sorted({*LEAVES} - WITHOUT_BROKER - EXAMINES), ids=spelt)
 def test_an_absent_broker_is_one_sentence_with_a_remedy(
     command: tuple[str, ...], closeknit: Closeknit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No traceback, exit code 3."""
+    """By every command: no traceback, exit code 3."""
     monkeypatch.setenv("CLOSEKNIT_BROKER", "127.0.0.1:1")
-    output = closeknit(*command, expect=3).output
-    assert output.startswith("Error: no Kafka broker answers at 127.0.0.1:1: is it running")
+    output = closeknit(*command, *ARGUMENTS.get(command, []), expect=3).output
+    assert "Error: no Kafka broker answers at 127.0.0.1:1: is it running" in output
+    assert "`closeknit doctor`" in output.splitlines()[-1]
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        aiokafka.errors.KafkaConnectionError("Unable to bootstrap"),
+        aiokafka.errors.NodeNotReadyError("node 1"),
+        aiokafka.errors.RequestTimedOutError(),
+        kafka.errors.KafkaTimeoutError("Unable to bootstrap"),
+        kafka.errors.NodeNotReadyError("node 1"),
+        ConnectionResetError(104, "Connection reset by peer"),
+        TimeoutError(),
+    ],
+    ids=lambda error: f"{type(error).__module__}.{type(error).__name__}",
+)
+def test_a_broker_that_falls_while_it_is_talked_to_is_the_same_sentence(
+    error: Exception, closeknit: Closeknit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the clients call it."""
+    monkeypatch.setattr("streams.cli.running.administration", Mock(side_effect=error))
+    output = closeknit("replay", "-", input="", expect=3).output
+    assert output.startswith("Error: no Kafka broker answers at 127.0.0.1:9092: is it running")
     assert len(output.splitlines()) == 1
+
+
+def test_a_closed_pipe_is_no_absent_broker(
+    closeknit: Closeknit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever pipes into `head` means to close it."""
+    monkeypatch.setattr("streams.cli.running.administration", Mock(side_effect=BrokenPipeError))
+    with pytest.raises(BrokenPipeError):
+        closeknit("replay", "-", input="")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["wroker"], "'worker'"),
+        (["topic"], "'topics'"),
+        (["topics", "creat"], "'create'"),
+        (["dead-letter", "list"], "'dead-letters'"),
+        (["people", "shwo"], "'show'"),
+        (["worker", "--until-caugt-up"], "--until-caught-up"),
+    ],
+    ids=" ".join,
+)
+def test_a_slip_is_answered_with_what_was_meant(
+    typed: list[str], meant: str, closeknit: Closeknit
+) -> None:
+    """Commands and options: exit code 2."""
+    assert f"Did you mean {meant}?" in closeknit(*typed, expect=2).output
+
+
+def test_what_resembles_nothing_is_not_guessed_at(closeknit: Closeknit) -> None:
+    """A wild guess would only confuse."""
+    assert "Did you mean" not in closeknit("xyzzy", expect=2).output
+
+
+def test_the_version_is_that_of_the_package(closeknit: Closeknit) -> None:
+    """As pip has it."""
+    assert closeknit("--version").output == f"closeknit, version {version('closeknit')}\n"
 
 
 def test_a_scratch_directory_that_cannot_be_made_is_no_crash(
@@ -117,3 +225,4 @@ def test_config_prints_a_file_that_can_be_read_back(
     assert printed["max_ahead"] == 3600.0
     assert "# CLOSEKNIT_APP: " in output
     assert '# ssl_password = "**********"' in output
+    assert max(map(len, output.splitlines())) <= 80

@@ -8,6 +8,7 @@ from threading import Event, Thread
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.settings import Settings, load
+from streams.topics import administration, find
 from tests.cli.conftest import Closeknit
 from tests.cli.kafka import Put, read, write
 
@@ -81,8 +82,11 @@ def test_reset_asks_first(on_broker: Closeknit) -> None:
     assert read(settings, settings.changelog) == []
 
 
-def test_resetting_what_never_was_prepares_it(on_broker: Closeknit) -> None:
-    """Without changelog and group there is nothing to forget, and no error."""
-    on_broker("reset", "--yes")
+def test_resetting_what_never_was_creates_nothing(on_broker: Closeknit) -> None:
+    """A mistyped app must not litter a cluster, nor look as if something had been forgotten."""
     settings = load()
-    assert read(settings, settings.changelog) == []
+    output = on_broker("reset", "--yes", expect=3).output
+    assert f"there is nothing of {settings.app} at {settings.broker}" in output
+    assert "Is CLOSEKNIT_APP right?" in output
+    with administration(settings.connection()) as admin:
+        assert find(admin, [settings.changelog]) == {}

@@ -124,6 +124,21 @@ def test_numbers_in_the_last_column_are_aligned(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.splitlines() == ["What      n", "a        10", "b     1,000"]
 
 
+@pytest.mark.parametrize("arguments", [["日本語"], ["export", "--stage", "日本語"], ["--help"]])
+def test_every_command_prints_so(arguments: list[str]) -> None:
+    """The error that names a stranger's id, and help: on a terminal that only knows ASCII."""
+    done = subprocess.run(
+        [sys.executable, "-m", "streams", *arguments],
+        env={**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "1"},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.stdout + done.stderr).isascii()
+    assert b"Traceback" not in done.stderr
+    assert arguments == ["--help"] or b"\\u65e5\\u672c\\u8a9e" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("encoding", "expected"),
     [

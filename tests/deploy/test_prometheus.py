@@ -6,6 +6,7 @@ import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from itertools import takewhile
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlencode
@@ -20,14 +21,13 @@ from streams.core.partition import Partition, Rules
 from streams.core.placement import partition_of
 from streams.core.relationship import Strength
 from streams.core.series import SERIES
-from streams.core.time import format_ms
+from streams.core.time import DAY_MS, format_ms, parse_at
 from streams.metrics.accounts import Accounts
 from streams.metrics.collector import Page
 from streams.metrics.meters import Meters
 from streams.metrics.server import Server, application
 from streams.metrics.view import PartitionView
-from streams.sample import PATH
-from streams.sources import Jsonl, Lines
+from streams.synthetic import DEMO, deliveries, labels
 from tests.conftest import missing
 from tests.deploy.files import PROMETHEUS, compose, dashboard, queries
 from tests.engine.system import await_that
@@ -48,7 +48,7 @@ def _tool(name: str) -> str:
 
 
 class Stack:
-    """Two workers that hold half of the sample each, and a Prometheus that scrapes them."""
+    """Two workers that hold half of the demo's world each, and a Prometheus that scrapes them."""
 
     def __init__(self, url: str, partitions: list[Partition], workers: list[Server]) -> None:
         self.url = url
@@ -87,12 +87,14 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def sample() -> list[Partition]:
-    """The sample, applied by two partitions that agree on what time it is."""
+def world() -> list[Partition]:
+    """The demo's world up to a week into the campaign, in two partitions that agree on the time."""
     rules = Rules(partitions=2, strength=Strength(), clock="event")
     partitions = [Partition(number, rules) for number in range(2)]
     last = 0
-    for item in Jsonl().read(Lines(str(PATH))):
+    campaign = next(label for label in labels(DEMO) if label.account == ACCOUNT and label.diverges)
+    until = parse_at(campaign.since) + 7 * DAY_MS
+    for item in takewhile(lambda item: item.at_ms < until, deliveries(DEMO)):
         record = SimpleNamespace(
             key=item.key, value=item.value, timestamp=item.at_ms, headers=(), offset=0
         )
@@ -133,6 +135,13 @@ def _configuration(ports: list[int], folder: Path) -> Path:
     document["scrape_configs"][0]["static_configs"] = [
         {"targets": [f"127.0.0.1:{port}" for port in ports]}
     ]
+    (pattern,) = document["rule_files"]
+    rules = folder / "rules"
+    rules.mkdir()
+    for file in PROMETHEUS.parent.glob(pattern):
+        text = file.read_text().replace("interval: 1m\n", "interval: 200ms\n")
+        (rules / file.name).write_text(text)
+    document["rule_files"] = [str(folder / pattern)]
     path = folder / "prometheus.yml"
     path.write_text(yaml.safe_dump(document))
     return path
@@ -176,8 +185,8 @@ def started(partitions: list[Partition], folder: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def stack(sample: list[Partition], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with started(sample, tmp_path_factory.mktemp("prometheus")) as running:
+def stack(world: list[Partition], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with started(world, tmp_path_factory.mktemp("prometheus")) as running:
         yield running
 
 
@@ -190,7 +199,7 @@ def test_promtool_takes_the_configuration():
 
 @pytest.mark.parametrize("query", OF_ACCOUNT, ids=lambda query: query.panel)
 def test_each_query_of_a_panel_has_an_answer(query, stack):
-    """And not only zeros: the sample has something of everything."""
+    """And not only zeros: the world has something of everything."""
     assert sum(stack.ask(query.expr).values()) > 0
 
 
@@ -212,7 +221,7 @@ def test_each_layer_is_the_sum_over_both_workers(panel, family, label, others, s
 
 
 def test_the_two_panels_show_replies_fall_while_follows_rise(stack):
-    """What the sample was made to tell, as the dashboard tells it."""
+    """What the world was made to tell, as the dashboard tells it."""
     replies, replies_before = stack.panel("How many replies do we get in a week?")
     follows, follows_before = stack.panel("How many people follow us in a week?")
     assert replies < 0.7 * replies_before
@@ -230,7 +239,30 @@ def test_every_account_can_be_chosen(stack):
         if one["type"] == "query"
     ]
     values = stack.get(f"/api/v1/label/{label}/values", **{"match[]": metric})
-    assert values == ["harbour-coffee", "inkwell-books", "peak-sneakers"]
+    assert values == [cast.id for cast in DEMO.accounts]
+
+
+def test_every_rule_is_evaluated_without_an_error(stack):
+    """By a real Prometheus, over what workers really export."""
+
+    def health() -> set[str]:
+        groups = stack.get("/api/v1/rules")["groups"]
+        return {rule["health"] for group in groups for rule in group["rules"]}
+
+    await_that(lambda: "unknown" not in health(), "every rule was evaluated")
+    assert health() == {"ok"}
+
+
+def test_what_is_recorded_of_an_account_is_the_sum_over_both_workers(stack):
+    """The alerts and charts read this."""
+
+    def recorded(series: str) -> float | None:
+        found = stack.ask(f'sum(account:{series}{{account="{ACCOUNT}"}})')
+        return found.get(frozenset())
+
+    await_that(lambda: recorded("closeknit_followers:sum") is not None, "followers are recorded")
+    assert recorded("closeknit_followers:sum") == stack.counted("closeknit_followers")
+    assert recorded("closeknit_relationships:sum") == stack.counted("closeknit_relationships")
 
 
 def test_the_health_check_of_the_compose_file_finds_it_healthy(stack):
@@ -246,9 +278,9 @@ def test_the_health_check_of_the_compose_file_finds_it_healthy(stack):
     assert status("http://127.0.0.1:1") != 0
 
 
-def test_a_missing_worker_leaves_a_gap_and_is_named_as_the_reason(sample, tmp_path):
+def test_a_missing_worker_leaves_a_gap_and_is_named_as_the_reason(world, tmp_path):
     """Half of an audience never looks like a whole one that fell silent."""
-    with started(sample, tmp_path) as stack:
+    with started(world, tmp_path) as stack:
         stack.workers[1].stop()
         await_that(lambda: stack.trust() == 0, "the panel says that some are missing")
         assert [stack.ask(query.expr) for query in OF_ACCOUNT] == [{}] * len(OF_ACCOUNT)

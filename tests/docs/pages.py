@@ -13,10 +13,14 @@ PAGES = (
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "docs/alerts.md",
     "docs/architecture.md",
     "docs/glossary.md",
     "docs/invariants.md",
     "docs/operations.md",
+    "docs/people.md",
+    "docs/report.md",
+    "docs/scenarios.md",
     "schemas/README.md",
 )
 

@@ -72,7 +72,7 @@ def assert_nothing_lost_or_doubled(system: System) -> None:
         pytest.param(
             lambda: list(collegemsg.events()),
             collegemsg_recounted,
-            5000,
+            7500,
             id="recorded",
             marks=collegemsg.needs_recording,
         ),

@@ -8,7 +8,7 @@ from typing import Final
 
 from grafana.picture import Asked, picture
 from tests.grafana.boards import BOARDS
-from tests.grafana.conftest import END, EIGHT_WEEKS, demo_world
+from tests.grafana.conftest import EIGHT_WEEKS, END, demo_world
 from tests.past import Prometheus
 
 PICTURE: Final = Path(__file__).parents[2] / "docs" / "dashboard.svg"

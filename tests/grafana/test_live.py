@@ -9,7 +9,7 @@ import pytest
 
 from schemas.events import TOPIC_OF, Reason
 from streams.synthetic import DEMO
-from tests.grafana.boards import PANELS, annotation, choices, filled, panel
+from tests.grafana.boards import PANELS, annotations, choices, filled, panel
 from tests.grafana.conftest import DAY, EIGHT_WEEKS, END, HOUR, MINUTES, START, WEEKS
 from tests.past import Span
 
@@ -293,7 +293,8 @@ def test_everybody_who_came_is_in_one_layer(account, demo):
 
 def test_the_alert_is_drawn_while_its_reason_lasts(demo):
     """It fires within two days of the campaign, for the account that begs and for no other."""
-    found = demo.prometheus.over(filled(annotation("engagement")), WEEKS)
+    drawn = annotations("engagement")["Growth without engagement"]
+    found = demo.prometheus.over(filled(drawn), WEEKS)
     fired = {
         dict(labels)["alertname"]: [moment for moment, _ in points]
         for labels, points in found.items()
@@ -301,7 +302,7 @@ def test_the_alert_is_drawn_while_its_reason_lasts(demo):
     assert CAMPAIGN < fired["RepliesFallWhileFollowsRise"][0] < CAMPAIGN + 8 * DAY
     others = ACCOUNTS - {"peak-sneakers"}
     for account in others:
-        found = demo.prometheus.over(filled(annotation("engagement"), account=account), WEEKS)
+        found = demo.prometheus.over(filled(drawn, account=account), WEEKS)
         names = {dict(labels)["alertname"] for labels in found}
         assert "RepliesFallWhileFollowsRise" not in names, account
 

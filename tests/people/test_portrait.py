@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.kinds import LIKE_IN, REPLY_IN, REPLY_OUT, SHARE_IN
@@ -97,6 +97,7 @@ def then(of: Relationship, code: int, clock: int) -> Relationship:
     return changed
 
 
+@settings(max_examples=50)
 @given(story=model.moves(), later=st.sampled_from(model.EDGES))
 def test_what_is_promised_of_the_next_step_comes_true(story: list[model.Move], later: int) -> None:
     changelog = changelog_after(model.tell(story), 0)
@@ -131,6 +132,24 @@ def test_what_is_promised_of_the_next_step_comes_true(story: list[model.Move], l
             assert like.stage(clock) is share.stage(clock) is Stage.FAN
 
 
+@pytest.mark.parametrize(
+    ("story", "until"),
+    [
+        ("reply in 500h, reply in 5h, reply out 4h", "2026-03-27T23:00"),  # of two days one is left
+        ("reply in 50h, reply out 500h, reply in 5h", "2026-03-27T14:00"),  # ours is past
+        ("reply in 500h, reply out 50h, reply out 5h", "2026-03-27T14:00"),  # theirs is past
+        ("reply in 5h", "2026-04-17T05:00"),
+        ("reply in 700h, like in 5h", "2026-04-17T05:00"),
+    ],
+)
+def test_a_stage_lasts_until_what_it_needs_is_28_days_old(story: str, until: str) -> None:
+    """To the hour; a day of replies lasts to its end."""
+    end = lasts_until(relationship(story), NOW)
+    assert end is not None
+    assert format_ms(end)[:16] == until
+
+
+@settings(max_examples=50)
 @given(story=model.moves(), later=st.sampled_from(model.EDGES))
 def test_a_stage_ends_when_it_is_said_to_and_not_before(
     story: list[model.Move], later: int
@@ -148,6 +167,7 @@ def test_a_stage_ends_when_it_is_said_to_and_not_before(
             assert of.stage(until // HOUR_MS) is not stage
 
 
+@settings(max_examples=50)
 @given(story=model.moves(), later=st.sampled_from(model.EDGES))
 def test_the_portions_of_a_strength_add_up_to_it(story: list[model.Move], later: int) -> None:
     changelog = changelog_after(model.tell(story), 0)

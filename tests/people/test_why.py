@@ -39,8 +39,16 @@ def reason(name: str, story: str) -> str:
             "waiting 5 h: 1 reply unanswered; you replied twice before",
         ),
         (
-            "reply in 5000h, reply in 5h",  # what is past the horizon no longer waits
+            "reply in 60h, reply out 60h, reply in 5h",  # in the same moment is not later
+            "waiting 5 h: 1 reply unanswered; you replied once before",
+        ),
+        (
+            "reply in 672h, reply in 5h",  # what is past the horizon no longer waits
             "waiting 5 h: 1 reply unanswered; you never replied",
+        ),
+        (
+            "reply in 671h, reply in 5h",
+            "waiting 27 d: 2 replies unanswered, the last 5 h ago; you never replied",
         ),
         (
             "90 reply in 100h, reply in 5h",  # those that were evicted count as well
@@ -101,6 +109,10 @@ def test_cooling(story: str, expected: str) -> None:
         ),
         (
             "follow in 120h, 70 like in 60h",  # those that were evicted count as well
+            "followed 5 d ago; since then 70 likes on 1 day; you never replied",
+        ),
+        (
+            "follow in 120h, 70 like in 120h",  # also in the hour of the follow
             "followed 5 d ago; since then 70 likes on 1 day; you never replied",
         ),
     ],

@@ -11,6 +11,7 @@ from rich.cells import cell_len, set_cell_size
 
 from streams import export
 from streams.cli.audience import Audience, read_audience
+from streams.cli.groups import Group
 from streams.cli.parameters import Id, Time
 from streams.cli.people.show import show
 from streams.cli.running import plain_errors, read_settings, visible
@@ -30,7 +31,7 @@ def _a_flag_per_list(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @_a_flag_per_list
 @click.option("--account", type=Id(), help="Only this account.")
 @click.option(
