@@ -43,11 +43,11 @@ _TALKING = numbers(
     "How many people talk with us?",
     "In talk: those who replied to us in the last 28 days, followers or not. Committed: those of "
     "them who came back on four days or more. An audience that grows without these two is a list "
-    "of names. The change says how many more, or fewer, are in talk than 28 days ago.",
+    "of names. Against 28 days ago: how many more, or fewer, are in talk now.",
     Line("in talk", _IN_TALK, colour=TALK),
     Line("committed", people("committed_members"), colour=TALK),
     Line(
-        "in talk, against 28 days ago",
+        "against 28 days ago",
         f"{_IN_TALK} - {people('relationships', '28d', stage=('connection', 'conversation'))}",
         none="not yet known",
     ),

@@ -1,4 +1,4 @@
-"""A picture of panels 1 to 5 of *Engagement over growth*, where no Grafana can be run.
+"""A picture of panels 0 to 5 of *Engagement over growth*, where no Grafana can be run.
 
 It asks a Prometheus the very queries of the built dashboard, and draws the answers in its colours,
 under its titles, in its grid. It is no screenshot, and says so.
@@ -14,7 +14,6 @@ from grafana import svg
 from grafana.palette import CALM
 from grafana.svg import Box, Chart, Curve, Mark
 
-FIRST: Final = "How many people talk with us?"
 LAST: Final = "How many people begin to follow in a week?"
 NAME_GIVING: Final = "Connecting or merely growing?"
 
@@ -55,20 +54,17 @@ class Asked(NamedTuple):
 def picture(board: Json, asked: Asked) -> str:
     """The panels as SVG."""
     panels = _chosen(board["panels"])
-    top = min(panel["gridPos"]["y"] for panel in panels)
-    height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in panels) - top
-    marks = list(_alerts(board, asked))
+    height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in panels)
+    marks = _alerts(board, asked)
     body = [
         svg.text(_MARGIN, 40, board["title"], 22, svg.INK, weight=600),
         svg.text(_MARGIN, 66, f"{asked.name} · {board['description']}", 14),
     ]
     for panel in panels:
         place = panel["gridPos"]
-        if panel["title"] == FIRST:  # it has the row for itself, as number 0 is not drawn
-            place = {**place, "x": 0, "w": 24}
         box = Box(
             _MARGIN + place["x"] * _COLUMN + (_GAP / 2 if place["x"] else 0),
-            _HEAD + (place["y"] - top) * _UNIT,
+            _HEAD + place["y"] * _UNIT,
             place["w"] * _COLUMN - (_GAP / 2 if place["w"] < 24 else 0),
             place["h"] * _UNIT - _GAP,
         )
@@ -76,7 +72,7 @@ def picture(board: Json, asked: Asked) -> str:
         body += (
             _numbers(panel, box, asked)
             if panel["type"] == "stat"
-            else _chart(panel, box, asked, marks)
+            else _chart(panel, box, asked, marks.get(panel["id"], []))
         )
     bottom = _HEAD + height * _UNIT
     body.append(svg.text(_MARGIN, bottom + 20, asked.source, 12.5))
@@ -95,28 +91,47 @@ def picture(board: Json, asked: Asked) -> str:
 
 def _chosen(panels: list[Json]) -> list[Json]:
     titles = [panel["title"] for panel in panels]
-    return panels[titles.index(FIRST) : titles.index(LAST) + 1]
+    return panels[: titles.index(LAST) + 1]
 
 
-def _alerts(board: Json, asked: Asked) -> Iterator[Mark]:
-    """When each alert that is drawn into the charts fired, by its beginning."""
-    (annotation,) = board["annotations"]["list"]
-    found = asked.over(asked.fill(annotation["expr"]))
-    yield from sorted(
-        (Mark(labels["alertname"], points[0][0], points[-1][0]) for labels, points in found),
-        key=lambda mark: mark.start,
-    )
+def _alerts(board: Json, asked: Asked) -> dict[int, list[Mark]]:
+    """When each alert fired that is drawn into a panel, by the panel's id and its beginning."""
+    marks: dict[int, list[Mark]] = {}
+    for annotation in board["annotations"]["list"]:
+        found = sorted(
+            (
+                Mark(labels["alertname"], points[0][0], points[-1][0])
+                for labels, points in asked.over(asked.fill(annotation["expr"]))
+            ),
+            key=lambda mark: mark.start,
+        )
+        for id in annotation["filter"]["ids"]:
+            marks.setdefault(id, []).extend(found)
+    return marks
 
 
 def _numbers(panel: Json, box: Box, asked: Asked) -> Iterator[str]:
     looks = _looks(panel)
     shown = []
     for target in panel["targets"]:
+        name = target["legendFormat"]
         (value,) = asked.now(asked.fill(target["expr"]))
-        ink = looks.get(target["legendFormat"], {}).get("color", {}).get("fixedColor", CALM)
-        sign = "+" if "against" in target["legendFormat"] and value > 0 else ""
-        shown.append((target["legendFormat"], f"{sign}{value:,.0f}".replace("-", "−"), ink))
+        shown.append((name, *_reading(value, looks.get(name, {}))))
     yield from svg.numbers(box, shown)
+
+
+def _reading(value: float, look: Json) -> tuple[str, str]:
+    """A number as words, and its colour."""
+    for mapping in look.get("mappings", ()):
+        if word := mapping["options"].get(f"{value:g}"):
+            return word["text"], word["color"]
+    unit, ink = look.get("unit", ""), look.get("color", {}).get("fixedColor", CALM)
+    for step in look.get("thresholds", {}).get("steps", ()):
+        if step["value"] is None or value >= step["value"]:
+            ink = step["color"]
+    if unit == "s":
+        return (f"{value / 60:.0f} min" if value >= 60 else f"{value:.0f} s"), ink
+    return f"{value:,.0f}{unit.removeprefix('suffix:')}", ink
 
 
 def _chart(panel: Json, box: Box, asked: Asked, marks: list[Mark]) -> Iterator[str]:
@@ -126,14 +141,10 @@ def _chart(panel: Json, box: Box, asked: Asked, marks: list[Mark]) -> Iterator[s
     unit = "percentunit" if stacked else defaults["unit"]
     values = _ends([0.0, 1.0] if unit == "percentunit" else _values(curves), defaults)
     chart = Chart(box, (asked.start, asked.end), values, unit)
-    if stacked:
-        yield from chart.layers(curves)
-        yield from chart.axes()
-    else:
-        yield from chart.axes()
+    yield from chart.axes()
+    yield from chart.layers(curves) if stacked else ()
     yield from chart.marks(marks, named=panel["title"] == NAME_GIVING)
-    if not stacked:
-        yield from chart.lines(curves)
+    yield from () if stacked else chart.lines(curves)
     yield from chart.legend(curves)
 
 

@@ -73,11 +73,13 @@ def text(
     fill: str = SOFT,
     anchor: str = "start",
     weight: int = 400,
+    halo: bool = False,
 ) -> str:
-    """Words on the page."""
+    """Words on the page; a halo keeps lines behind them off."""
+    around = f' stroke="{PANEL}" stroke-width="4" paint-order="stroke"' if halo else ""
     return (
         f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" fill="{fill}" text-anchor="{anchor}" '
-        f'font-weight="{weight}">{escape(words)}</text>'
+        f'font-weight="{weight}"{around}>{escape(words)}</text>'
     )
 
 
@@ -95,8 +97,8 @@ def numbers(box: Box, shown: Sequence[tuple[str, str, str]]) -> Iterator[str]:
     width = box.width / len(shown)
     for at, (name, value, ink) in enumerate(shown):
         middle = box.x + width * (at + 0.5)
-        yield text(middle, box.y + box.height * 0.57, value, 40, colour(ink), "middle", 500)
-        yield text(middle, box.y + box.height * 0.57 + 28, name, 13, SOFT, "middle")
+        yield text(middle, box.y + box.height * 0.6, value, 36, colour(ink), "middle", 500)
+        yield text(middle, box.y + box.height * 0.6 + 28, name, 13, SOFT, "middle")
 
 
 class Chart:
@@ -104,7 +106,7 @@ class Chart:
 
     def __init__(self, box: Box, span: tuple[float, float], values: tuple[float, float], unit: str):
         left = box.x + (52 if unit == "percentunit" else 56)
-        self._plot = Box(left, box.y + 42, box.x + box.width - 18 - left, box.height - 104)
+        self._plot = Box(left, box.y + 44, box.x + box.width - 26 - left, box.height - 104)
         self._box, self._span, self._unit = box, span, unit
         self._step = _nice((values[1] - values[0]) / 4)
         low = floor(values[0] / self._step) * self._step
@@ -131,18 +133,19 @@ class Chart:
             yield text(x, plot.y + plot.height + 18, label, 11.5, anchor="middle")
 
     def marks(self, marks: Sequence[Mark], *, named: bool = False) -> Iterator[str]:
-        """Alerts, behind the lines."""
+        """Alerts: a dashed line where one begins to fire, and a bar for as long as it does."""
         plot, red = self._plot, colour("red")
         bottom = plot.y + plot.height
         for at, mark in enumerate(marks):
             left, right = self._x(mark.start), self._x(mark.end)
             yield (
-                f'<rect x="{left:.1f}" y="{plot.y:g}" width="{right - left:.1f}" '
-                f'height="{plot.height:g}" fill="{red}" fill-opacity="0.07"/>'
+                f'<rect x="{left:.1f}" y="{bottom - 3:g}" width="{right - left:.1f}" height="3" '
+                f'fill="{red}" fill-opacity="0.8"/>'
             )
             yield _rule(left, plot.y, left, bottom, red, "4 4")
             if named:
-                yield text(left - 7, plot.y + 14 + 16 * at, mark.name, 11.5, red, "end")
+                y = plot.y + 14 + 17 * at
+                yield text(left - 7, y, mark.name, 12, red, "end", halo=True)
 
     def layers(self, curves: Sequence[Curve]) -> Iterator[str]:
         """Curves upon each other, as shares of their sum."""

@@ -14,8 +14,8 @@ from tests.past import Prometheus
 PICTURE: Final = Path(__file__).parents[2] / "docs" / "dashboard.svg"
 
 SOURCE: Final = (
-    "The last eight of the demo's ten weeks. Peak Sneakers, an invented brand, begins to beg for "
-    "followers on day 53: they come, and replies fall."
+    "The last eight of the demo's ten weeks, a point every twelve hours. On 20 August Peak "
+    "Sneakers, an invented brand, begins to beg for followers: they come, and replies fall."
 )
 
 

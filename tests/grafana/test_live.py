@@ -11,6 +11,7 @@ from schemas.events import TOPIC_OF, Reason
 from streams.synthetic import DEMO
 from tests.grafana.boards import PANELS, annotations, choices, filled, panel
 from tests.grafana.conftest import DAY, EIGHT_WEEKS, END, HOUR, MINUTES, START, WEEKS
+from tests.grafana.picture import PICTURE, drawn
 from tests.past import Span
 
 pytestmark = pytest.mark.prometheus
@@ -400,3 +401,11 @@ def test_everything_is_fresh_and_nothing_waits(demo):
         for one in panel("Is every partition counted, and in time?").queries
     ]
     assert numbers == [1, 2, 2, 1, 2, 0]
+
+
+# The picture
+
+
+def test_the_picture_in_the_readme_is_of_these_panels(demo):
+    """`make picture` draws it anew when the demo, a rule or a panel has changed."""
+    assert drawn(demo.prometheus) == PICTURE.read_text(encoding="utf-8")
