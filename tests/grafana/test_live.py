@@ -297,6 +297,24 @@ def test_all_who_wait_are_in_the_layers(demo):
     assert sum(value for layer in layers for value in layer.values()) == waiting[frozenset()]
 
 
+# Won or lost?
+
+
+@pytest.mark.parametrize("account", sorted(ACCOUNTS))
+def test_won_less_lost_is_the_difference_to_the_week_before(account, demo):
+    """Recomputed from what was scraped."""
+    (won,) = panel("Are connections won or lost?").queries
+    line = demo.line(won.expr, WEEKS, account=account)
+    counts = demo.line(
+        f'sum(closeknit_relationships{{account="{account}",stage="connection"}})', WEEKS
+    )
+    assert line == {
+        moment: counts[moment] - counts[moment - 7 * DAY]
+        for moment in counts
+        if moment - 7 * DAY in counts
+    }
+
+
 # How often do they come?
 
 
