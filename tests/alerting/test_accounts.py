@@ -526,7 +526,9 @@ OTHERS = [
 ]
 
 # Told after an hour, and so looked at more often.
-OTHERS = [case._replace(tick=HOUR) if case.alert == BURST else case for case in OTHERS]
+OTHERS = [
+    case._replace(tick=HOUR, end=2 * HOUR) if case.alert == BURST else case for case in OTHERS
+]
 
 CASES = [
     *QUIET,
