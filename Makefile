@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format picture lock clean
+.PHONY: help demo test check format picture rules lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -30,6 +30,9 @@ format: $(READY) ## Put the code in order
 
 picture: $(READY) ## Draw docs/demo.svg from a run of the demo
 	$(BIN)/python docs/picture.py
+
+rules: $(READY) ## Build deploy/prometheus/rules with the thresholds of deploy/prometheus/alerts.toml
+	$(BIN)/python -m streams.alerting deploy/prometheus/alerts.toml deploy/prometheus/rules
 
 lock: $(READY) ## Choose the newest allowed versions and write their hashes (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra embedded --universal --python-version 3.11 \

@@ -135,6 +135,13 @@ def _configuration(ports: list[int], folder: Path) -> Path:
     document["scrape_configs"][0]["static_configs"] = [
         {"targets": [f"127.0.0.1:{port}" for port in ports]}
     ]
+    (pattern,) = document["rule_files"]
+    rules = folder / "rules"
+    rules.mkdir()
+    for file in PROMETHEUS.parent.glob(pattern):
+        text = file.read_text().replace("interval: 1m\n", "interval: 200ms\n")
+        (rules / file.name).write_text(text)
+    document["rule_files"] = [str(folder / pattern)]
     path = folder / "prometheus.yml"
     path.write_text(yaml.safe_dump(document))
     return path
@@ -233,6 +240,29 @@ def test_every_account_can_be_chosen(stack):
     ]
     values = stack.get(f"/api/v1/label/{label}/values", **{"match[]": metric})
     assert values == [cast.id for cast in DEMO.accounts]
+
+
+def test_every_rule_is_evaluated_without_an_error(stack):
+    """By a real Prometheus, over what workers really export."""
+
+    def health() -> set[str]:
+        groups = stack.get("/api/v1/rules")["groups"]
+        return {rule["health"] for group in groups for rule in group["rules"]}
+
+    await_that(lambda: "unknown" not in health(), "every rule was evaluated")
+    assert health() == {"ok"}
+
+
+def test_what_is_recorded_of_an_account_is_the_sum_over_both_workers(stack):
+    """The alerts and charts read this."""
+
+    def recorded(series: str) -> float | None:
+        found = stack.ask(f'sum(account:{series}{{account="{ACCOUNT}"}})')
+        return found.get(frozenset())
+
+    await_that(lambda: recorded("closeknit_followers:sum") is not None, "followers are recorded")
+    assert recorded("closeknit_followers:sum") == stack.counted("closeknit_followers")
+    assert recorded("closeknit_relationships:sum") == stack.counted("closeknit_relationships")
 
 
 def test_the_health_check_of_the_compose_file_finds_it_healthy(stack):

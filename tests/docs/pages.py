@@ -13,6 +13,7 @@ PAGES = (
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "docs/alerts.md",
     "docs/architecture.md",
     "docs/glossary.md",
     "docs/invariants.md",
