@@ -96,6 +96,12 @@ def panel(title: str) -> Panel:
     return next(panel for panel in PANELS if panel.title == title)
 
 
+def query(title: str, legend: str) -> Query:
+    """A query of a panel, by what it is called there."""
+    (found,) = (one for one in panel(title).queries if one.legend == legend)
+    return found
+
+
 def annotations(board: str) -> dict[str, str]:
     """The queries whose answers are drawn into the charts of a dashboard, by their names."""
     listed = BOARDS[board].get("annotations", {}).get("list", ())
