@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format picture rules lock clean
+.PHONY: help demo test check format dashboards picture rules lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -28,8 +28,12 @@ format: $(READY) ## Put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-picture: $(READY) ## Draw docs/demo.svg from a run of the demo
+dashboards: $(READY) ## Build grafana/dashboards
+	$(BIN)/python -m grafana
+
+picture: $(READY) ## Draw docs/demo.svg from a run of the demo, docs/dashboard.svg with Prometheus
 	$(BIN)/python docs/picture.py
+	$(BIN)/python -m tests.grafana.picture
 
 rules: $(READY) ## Build deploy/prometheus/rules with the thresholds of deploy/prometheus/alerts.toml
 	$(BIN)/python -m streams.alerting deploy/prometheus/alerts.toml deploy/prometheus/rules
