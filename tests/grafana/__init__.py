@@ -1,0 +1,1 @@
+"""The dashboards: what they ask, how they look, and that a real Prometheus answers."""

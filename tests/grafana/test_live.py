@@ -1,0 +1,403 @@
+"""A real Prometheus, in which the demo world has passed, gives every panel what it needs."""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+import pytest
+
+from schemas.events import TOPIC_OF, Reason
+from streams.core.time import DAY_MS
+from streams.metrics.accounts import OTHER
+from streams.synthetic import DEMO
+from tests.grafana.boards import PANELS, annotation, choices, filled, panel
+from tests.grafana.conftest import END, HOUR, MINUTES, START, WEEKS
+from tests.past import Span
+
+pytestmark = pytest.mark.prometheus
+
+ACCOUNTS = {cast.id for cast in DEMO.accounts}
+DAY = DAY_MS // 1000
+EIGHT_WEEKS = Span(END - 56 * DAY, END, 12 * HOUR)
+"""What the dashboard shows at first."""
+
+CAMPAIGN = (
+    START + next(cast.turn or 0 for cast in DEMO.accounts if cast.id == "peak-sneakers") * DAY
+)
+
+NOTHING_TO_SEE = {
+    ("What is refused, and why?", "A"),  # in the last half hour, nothing
+    ("Do newcomers engage?", "D"),  # in ten weeks nobody has followed for ninety days
+}
+
+each_panel = pytest.mark.parametrize(
+    ("panel", "account"),
+    [
+        pytest.param(one, account, id=f"{one.title} {account}")
+        for one in PANELS
+        if one.queries
+        for account in (sorted(ACCOUNTS) if one.board == "engagement" else ["any"])
+    ],
+)
+
+
+def query(title, name):
+    """The query of a panel that has this legend."""
+    (found,) = (one for one in panel(title).queries if one.legend == name)
+    return found
+
+
+def values(answer):
+    return [value for points in answer.values() for _, value in points]
+
+
+@each_panel
+def test_each_query_of_a_panel_has_an_answer(panel, account, demo):
+    """With the labels that its legend shows, and as one line where the legend has none."""
+    span = MINUTES if panel.board == "pipeline" else WEEKS
+    for query in panel.queries:
+        if query.now:
+            found = demo.ask(query, account=account)
+            assert found, query.legend
+            if panel.type == "stat":
+                assert len(found) == 1, query.legend
+            continue
+        found = demo.draw(query, span, account=account)
+        if (panel.title, query.ref) in NOTHING_TO_SEE:
+            assert not [value for value in values(found) if value == value], query.legend
+            continue
+        assert values(found), query.legend
+        if query.labels:
+            for labels in found:
+                assert query.labels <= dict(labels).keys()
+        else:
+            assert len(found) == 1, query.legend
+
+
+@pytest.mark.parametrize("board", ["engagement", "accounts", "pipeline"])
+def test_there_is_something_to_choose_from(board, demo):
+    """Each variable lists what the workers name."""
+    expected = {
+        "account": {*ACCOUNTS, OTHER},
+        "group": {cast.group for cast in DEMO.accounts},
+        "worker": {"worker-1:9108", "worker-2:9108"},
+    }
+    for name, (metric, label) in choices(board).items():
+        found = demo.prometheus.at(metric, END)
+        assert {dict(labels).get(label, "") for labels in found} - {""} == expected[name]
+
+
+# Can I trust these numbers?
+
+
+def test_they_can_be_trusted(demo):
+    """Everybody is counted, something came in within the hour, and there are weeks to compare."""
+    complete, age, weeks = (
+        next(iter(demo.ask(one).values())) for one in panel("Can I trust these numbers?").queries
+    )
+    assert (complete, weeks) == (1, 4)
+    assert 0 <= age < HOUR
+
+
+# How many people talk with us?
+
+
+def test_talk_is_connections_and_conversations_and_its_change_their_difference(demo):
+    """Followers or not."""
+    talk, committed, change = (
+        next(iter(demo.ask(one).values())) for one in panel("How many people talk with us?").queries
+    )
+    selector = 'closeknit_relationships{account="peak-sneakers",stage=~"connection|conversation"}'
+    now, before = (
+        sum(demo.prometheus.at(selector, moment).values()) for moment in (END, END - 28 * DAY)
+    )
+    assert (talk, change) == (now, now - before)
+    assert 0 < committed < talk
+
+
+# Who are our followers?
+
+
+@pytest.mark.parametrize("account", sorted(ACCOUNTS))
+def test_the_stages_of_followers_add_up_to_all_followers(account, demo):
+    """At every moment: nobody is left out of the whole, and nobody is in it twice."""
+    layers = [
+        demo.line(one.expr, WEEKS, account=account)
+        for one in panel("Who are our followers?").queries
+    ]
+    followers = demo.line('sum(closeknit_followers{account="$account"})', WEEKS, account=account)
+    assert [sum(parts) for parts in zip(*(one.values() for one in layers), strict=True)] == list(
+        followers.values()
+    )
+
+
+def test_an_audience_that_begs_grows_grey(demo):
+    """What the world was made to tell."""
+    hollow = demo.line(query("Who are our followers?", "hollow").expr, EIGHT_WEEKS)
+    followers = demo.line('sum(closeknit_followers{account="$account"})', EIGHT_WEEKS)
+    before, after = CAMPAIGN - CAMPAIGN % DAY, END
+    assert hollow[before] / followers[before] < 0.5 < 0.65 < hollow[after] / followers[after]
+
+
+# Do newcomers engage?
+
+
+def test_of_newcomers_in_a_campaign_hardly_anybody_engages(demo):
+    """The newest line falls first."""
+    newest = demo.line(query("Do newcomers engage?", "in the last 7 days").expr, EIGHT_WEEKS)
+    older = demo.line(query("Do newcomers engage?", "4 weeks to 3 months ago").expr, EIGHT_WEEKS)
+    assert newest[END] < 0.1 < 0.4 < older[END]
+
+
+# Connecting or merely growing?
+
+
+def indexed(demo, span, **chosen):
+    """Both lines, by time."""
+    return [
+        demo.line(query("Connecting or merely growing?", name).expr, span, **chosen)
+        for name in ("committed", "followers")
+    ]
+
+
+def counted(demo, family, span, account="peak-sneakers"):
+    """What the index is of, read past the rules."""
+    return demo.line(f'sum(closeknit_{family}{{account="{account}"}})', span)
+
+
+def test_the_first_week_of_the_range_is_a_hundred(demo):
+    """Recomputed from what was scraped: each point is its count over the first week's average.
+
+    start |----- week 1 -----|----- week 2 ----- ...            end
+          |  average = 100   |  each point × 100 / that average  |
+    """
+    for family, line in zip(
+        ("committed_members", "followers"), indexed(demo, EIGHT_WEEKS), strict=True
+    ):
+        counts = counted(demo, family, EIGHT_WEEKS)
+        first_week = [n for moment, n in counts.items() if moment <= EIGHT_WEEKS.start + 7 * DAY]
+        base = fmean(first_week)
+        assert base >= 20
+        assert line == pytest.approx({moment: 100 * n / base for moment, n in counts.items()})
+
+
+def test_a_range_that_begins_too_early_is_indexed_to_its_first_week_with_enough(demo):
+    """An account begins small, and Prometheus at some time: both lines share the later base.
+
+    start |--- nothing ---|--- fewer than 20 ---|--- week n = 100 --- ...
+    """
+    span = Span(START - 7 * DAY, END, 12 * HOUR)
+    lines = indexed(demo, span)
+    committed = counted(demo, "committed_members", span)
+    weeks = [
+        [moment for moment in committed if begin <= moment <= begin + 7 * DAY]
+        for begin in range(span.start, span.end, 7 * DAY)
+    ]
+    first = next(
+        week for week in weeks if week and fmean(committed[moment] for moment in week) >= 20
+    )
+    assert first != weeks[0]
+    for line in lines:
+        assert fmean(line[moment] for moment in first) == pytest.approx(100)
+
+
+def test_without_a_week_with_enough_there_are_no_lines(demo):
+    """Before the world began, nobody was there; the hundred to compare with stands alone."""
+    before = Span(START - 140 * DAY, START - 100 * DAY, DAY)
+    committed, followers, hundred = panel("Connecting or merely growing?").queries
+    assert demo.draw(committed, before) == demo.draw(followers, before) == {}
+    assert set(values(demo.draw(hundred, before))) == {100}
+
+
+def test_growth_without_engagement_opens_like_scissors(demo):
+    """Peak Sneakers begs; at Harbour Coffee both lines stay together."""
+    committed, followers = indexed(demo, EIGHT_WEEKS)
+    assert followers[END] > 2 * committed[END]
+    committed, followers = indexed(demo, EIGHT_WEEKS, account="harbour-coffee")
+    assert 0.5 < followers[END] / committed[END] < 2
+
+
+# Replies against follows
+
+
+@pytest.mark.parametrize(
+    ("title", "line", "side"),
+    [
+        ("How many replies do we get in a week?", "replies in 7 days", "lower end"),
+        ("How many people begin to follow in a week?", "follows in 7 days", "usual range"),
+    ],
+)
+def test_a_line_leaves_its_band_when_the_alert_finds_something(title, line, side, demo):
+    """The band is drawn from the alert's own thresholds."""
+    finding = demo.line(
+        'account:closeknit_finding:value{account="$account",finding="RepliesFallWhileFollowsRise"}',
+        EIGHT_WEEKS,
+    )
+    found = demo.line(query(title, line).expr, EIGHT_WEEKS)
+    edge = demo.line(query(title, side).expr, EIGHT_WEEKS)
+    assert finding
+    for moment in finding:
+        assert found[moment] < edge[moment] if side == "lower end" else found[moment] > edge[moment]
+
+
+@pytest.mark.parametrize("title", [one.title for one in PANELS if one.title.endswith("in a week?")])
+def test_the_usual_lies_in_its_range(title, demo):
+    """And the range begins at nothing or above."""
+    upper, lower, usual = (
+        demo.line(query(title, name).expr, WEEKS)
+        for name in ("usual range", "lower end", "a usual week")
+    )
+    for moment, middle in usual.items():
+        assert 0 <= lower[moment] <= middle <= upper[moment]
+
+
+# Are we answering?
+
+
+def test_an_owner_who_stops_answering_shows(demo):
+    """From nearly all to nobody."""
+    title, account = "Are we answering?", "inkwell-books"
+    share = demo.line(query(title, "of those of 7 days").expr, WEEKS, account=account)
+    turn = START + 42 * DAY
+    assert share[turn] > 0.6
+    assert share[END - 12 * HOUR] < 0.1
+    assert all(0 <= value <= 1 for value in share.values())
+
+
+def test_all_who_wait_are_in_the_layers(demo):
+    """Each by the age of what they said."""
+    layers = [demo.ask(one) for one in panel("Who waits for our answer, and how long?").queries]
+    waiting = demo.prometheus.at(filled('sum(closeknit_awaiting_reply{account="$account"})'), END)
+    assert sum(value for layer in layers for value in layer.values()) == waiting[frozenset()]
+
+
+# How often do they come?
+
+
+@pytest.mark.parametrize("account", sorted(ACCOUNTS))
+def test_everybody_who_came_is_in_one_layer(account, demo):
+    """The layers are differences of nested counts: none is below nothing."""
+    layers = [
+        demo.line(one.expr, WEEKS, account=account)
+        for one in panel("How often do they come?").queries
+    ]
+    active = demo.line(
+        'sum(closeknit_active_members{account="$account",window="28d"})', WEEKS, account=account
+    )
+    assert all(value >= 0 for layer in layers for value in layer.values())
+    assert [sum(parts) for parts in zip(*(one.values() for one in layers), strict=True)] == list(
+        active.values()
+    )
+
+
+# Alerts, drawn into the charts
+
+
+def test_the_alert_is_drawn_while_its_reason_lasts(demo):
+    """It fires within two days of the campaign, for the account that begs and for no other."""
+    found = demo.prometheus.over(filled(annotation("engagement")), WEEKS)
+    fired = {
+        dict(labels)["alertname"]: [moment for moment, _ in points]
+        for labels, points in found.items()
+    }
+    assert CAMPAIGN < fired["RepliesFallWhileFollowsRise"][0] < CAMPAIGN + 8 * DAY
+    others = ACCOUNTS - {"peak-sneakers"}
+    for account in others:
+        found = demo.prometheus.over(filled(annotation("engagement"), account=account), WEEKS)
+        names = {dict(labels)["alertname"] for labels in found}
+        assert "RepliesFallWhileFollowsRise" not in names, account
+
+
+# How do our accounts fare?
+
+
+def column(demo, name, **chosen):
+    """A column of the table, by account."""
+    title = "How do our accounts fare, each by its own measure?"
+    found = demo.ask(query(title, name), **chosen)
+    return {dict(labels)["account"]: value for labels, value in found.items()}
+
+
+def test_every_column_has_a_row_for_every_account(demo):
+    """But where there were too few to compare with; only those of the chosen groups."""
+    title = "How do our accounts fare, each by its own measure?"
+    for one in panel(title).queries:
+        found = column(demo, one.legend)
+        assert found.keys() <= ACCOUNTS
+        if "change" not in one.legend:
+            assert found.keys() == ACCOUNTS, one.legend
+        sports = column(demo, one.legend, group="sports")
+        assert sports == {k: v for k, v in found.items() if k in {"peak-sneakers", "summit-bikes"}}
+
+
+def test_each_account_is_compared_with_itself(demo):
+    """A big account is not better, nor a small one worse: two weeks ago one began to beg."""
+    assert column(demo, "Replies are")["peak-sneakers"] == -1
+    assert column(demo, "Follows are")["peak-sneakers"] == 1
+    assert column(demo, "Replies are")["harbour-coffee"] == 0
+    assert column(demo, "Follows are")["harbour-coffee"] == 0
+    assert column(demo, "Replies are")["inkwell-books"] <= 0
+
+
+def test_changes_are_against_28_days_ago(demo):
+    """Recomputed from what was scraped."""
+    for name, selector in (
+        ("Followers, change", "closeknit_followers"),
+        ("Committed, change", "closeknit_committed_members"),
+    ):
+        now, before = (
+            demo.prometheus.at(f"sum by (account) ({selector})", moment)
+            for moment in (END, END - 28 * DAY)
+        )
+        expected = {
+            dict(labels)["account"]: now[labels] / n - 1 for labels, n in before.items() if n >= 20
+        }
+        assert column(demo, name) == pytest.approx(expected)
+
+
+def test_what_is_to_do_is_counted(demo):
+    """Alerts of the account, pages and tickets alike."""
+    to_do = column(demo, "To do")
+    assert to_do["peak-sneakers"] >= 1
+    assert to_do["harbour-coffee"] == 0
+
+
+# Pipeline health
+
+
+def test_the_table_of_partitions_has_each_once(demo):
+    """With all that it says of it."""
+    title = "Which worker holds which partition, and how is it?"
+    places = {
+        frozenset({("instance", f"worker-{n + 1}:9108"), ("partition", str(n))}) for n in (0, 1)
+    }
+    for one in panel(title).queries:
+        assert demo.ask(one).keys() == places, one.legend
+    assert sum(demo.ask(query(title, "Relationships")).values()) > 1000
+
+
+def test_outcomes_topics_and_reasons_are_all_there(demo):
+    """From the first scrape on: every counter begins at nothing."""
+    drawn = {
+        name: {dict(labels)[name] for labels in demo.draw(panel(title).queries[0], MINUTES)}
+        for name, title in (
+            ("outcome", "What becomes of the records?"),
+            ("topic", "How much comes in from each topic?"),
+        )
+    }
+    assert drawn["topic"] == set(TOPIC_OF.values())
+    assert {"applied", "duplicate", "invalid", "late", "rerouted", "tick"} <= drawn["outcome"]
+    kept = demo.prometheus.at("sum by (reason) (closeknit_dead_letters_total)", END)
+    assert {dict(labels)["reason"] for labels in kept} == {reason.value for reason in Reason}
+    assert sum(kept.values()) > 0
+
+
+def test_everything_is_fresh_and_nothing_waits(demo):
+    """In a world where workers read at once."""
+    title = "How far behind is each topic?"
+    assert set(values(demo.draw(panel(title).queries[0], MINUTES))) == {0}
+    numbers = [
+        next(iter(demo.ask(one).values()))
+        for one in panel("Is every partition counted, and in time?").queries
+    ]
+    assert numbers == [1, 2, 2, 1, 2, 0]
