@@ -7,13 +7,16 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help dashboards demo test check format lock clean
+.PHONY: help dashboards manifests demo test check format lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
 dashboards: $(READY) ## Build the dashboards of Grafana from grafana/*.py
 	@$(BIN)/python -m grafana
+
+manifests: $(READY) ## Wrap rules and dashboards for Kubernetes, from the built files
+	@$(BIN)/python deploy/kubernetes/build.py
 
 demo: $(READY) ## An embedded broker, a worker, a few weeks of sample events: the accounts as a table
 	@$(BIN)/closeknit demo

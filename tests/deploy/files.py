@@ -98,24 +98,3 @@ def health_check() -> list[str]:
     (check,) = (one for one in stages()[-1] if one.name == "HEALTHCHECK")
     words: list[str] = json.loads(check.text.partition("CMD ")[2])
     return words
-
-
-def dashboard() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((DASHBOARDS / "engagement.json").read_text())
-    return document
-
-
-class Query(NamedTuple):
-    """One query of a panel."""
-
-    panel: str
-    expr: str
-
-
-def queries() -> list[Query]:
-    """Every query of the dashboard."""
-    return [
-        Query(panel["title"], target["expr"])
-        for panel in dashboard()["panels"]
-        for target in panel["targets"]
-    ]

@@ -155,7 +155,7 @@ def alertmanager(folder: Path, webhook: str = "") -> Iterator[Api]:
         env={
             "PATH": f"{programs}:{os.environ['PATH']}",
             "TMPDIR": str(folder),
-            "CLOSEKNIT_WEBHOOK_URL": webhook,
+            "ALERT_WEBHOOK_URL": webhook,
         },
     )
     try:

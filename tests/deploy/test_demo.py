@@ -22,6 +22,7 @@ from streams.core.time import DAY_MS, format_ms, parse_at
 from streams.synthetic import DEMO, World, deliveries
 from tests.deploy.files import on_this_side
 from tests.deploy.programs import SERVICES, Prometheus, free_port, prometheus, tool
+from tests.deploy.test_budget import RECORDED
 from tests.engine.system import System, await_that
 
 pytestmark = pytest.mark.prometheus
@@ -159,6 +160,12 @@ def test_nothing_is_left_of_the_workers_that_never_were(demo):
     noon = (demo.world.start + DAY_MS * 3 // 2) / 1000
     assert demo.prometheus.ask('count({__name__=~"closeknit_.*"})', time=noon) == {}
     assert demo.prometheus.ask('count({__name__=~"account:.*"})', time=noon)
+
+
+def test_no_account_has_more_recorded_series_than_the_operator_was_told(demo):
+    """Most have fewer: a finding is a series only while it holds."""
+    recorded = demo.prometheus.ask('count by (account) ({__name__=~"account:.+"})')
+    assert 100 < max(recorded.values()) <= RECORDED
 
 
 def test_an_interrupted_demo_goes_on_where_it_was(demo):

@@ -1,254 +1,93 @@
-"""A real Prometheus, configured as shipped, answers every question of the dashboard."""
+"""A real Prometheus, configured as shipped, counts what two workers say."""
 
-import json
-import shutil
-import socket
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from types import SimpleNamespace
-from urllib.parse import urlencode
-from urllib.request import urlopen
+import time
 
 import pytest
-import yaml
 
-from schemas.events import Event, encode
-from streams.brokers.lifeline import Lifeline
-from streams.core.partition import Partition, Rules
-from streams.core.placement import partition_of
-from streams.core.relationship import Strength
-from streams.core.series import SERIES
-from streams.core.time import format_ms
-from streams.metrics.accounts import Accounts
-from streams.metrics.collector import Page
-from streams.metrics.meters import Meters
-from streams.metrics.server import Server, application
-from streams.metrics.view import PartitionView
-from streams.sample import PATH
-from streams.sources import Jsonl, Lines
-from tests.conftest import missing
-from tests.deploy.files import PROMETHEUS, compose, dashboard, queries
+from tests.alerting.world import Account, Worker
+from tests.deploy.files import PROMETHEUS
+from tests.deploy.programs import SERVICES, prometheus, served, tool
 from tests.engine.system import await_that
-from tests.metrics.world import FakeTable
 
 pytestmark = pytest.mark.prometheus
 
-ACCOUNT = "peak-sneakers"
-SERVICE = compose()["services"]["prometheus"]
-TRUST, *OF_ACCOUNT = queries()
 
+def _page(number):
+    """What a worker with this partition of two serves."""
 
-def _tool(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        missing(f"{name} is not installed (Debian: apt-get install prometheus)")
-    return found
+    def text(_body):
+        worker = Worker(partitions=[number], accounts={"acme": Account()})
+        samples = worker(int(time.time()) // 60).items()
+        return "".join(f"{series} {float(value)}\n" for series, value in samples)
 
-
-class Stack:
-    """Two workers that hold half of the sample each, and a Prometheus that scrapes them."""
-
-    def __init__(self, url: str, partitions: list[Partition], workers: list[Server]) -> None:
-        self.url = url
-        self.partitions = partitions
-        self.workers = workers
-
-    def get(self, path: str, **parameters: str) -> object:
-        with urlopen(f"{self.url}{path}?{urlencode(parameters)}", timeout=10) as answer:
-            return json.load(answer)["data"]
-
-    def ask(self, expr: str) -> dict[frozenset[tuple[str, str]], float]:
-        """Ask a query of the dashboard; the answer by labels."""
-        data = self.get("/api/v1/query", query=expr.replace("$account", ACCOUNT))
-        return {
-            frozenset(one["metric"].items()): float(one["value"][1])
-            for one in data["result"]  # type: ignore[index]
-        }
-
-    def trust(self) -> float | None:
-        return self.ask(TRUST.expr).get(frozenset())
-
-    def panel(self, title: str) -> list[float]:
-        """The lines of a panel whose every query is one line."""
-        return [self.ask(query.expr)[frozenset()] for query in OF_ACCOUNT if query.panel == title]
-
-    def counted(self, name: str, **labels: str) -> int:
-        """What both workers' censuses say, added up by us."""
-        return sum(
-            count
-            for partition in self.partitions
-            for series, count in zip(
-                SERIES, partition.census.read(ACCOUNT, partition.clock), strict=True
-            )
-            if series.name == name and labels.items() <= dict(series.labels).items()
-        )
+    return text
 
 
 @pytest.fixture(scope="module")
-def sample() -> list[Partition]:
-    """The sample, applied by two partitions that agree on what time it is."""
-    rules = Rules(partitions=2, strength=Strength(), clock="event")
-    partitions = [Partition(number, rules) for number in range(2)]
-    last = 0
-    for item in Jsonl().read(Lines(str(PATH))):
-        record = SimpleNamespace(
-            key=item.key, value=item.value, timestamp=item.at_ms, headers=(), offset=0
-        )
-        partitions[partition_of(item.key, 2)].apply(item.kind, [record], item.at_ms)
-        last = max(last, item.at_ms)
-    tick = encode(Event(kind="tick", at=format_ms(last)))
-    for partition in partitions:
-        record = SimpleNamespace(key=b"", value=tick, timestamp=last, headers=(), offset=0)
-        partition.apply("like", [record], last)
-        partition.settle()
-    return partitions
+def complete(tmp_path_factory):
+    """Prometheus, while both workers answer; and a way to end the second one."""
+    with served(_page(0)) as one:
+        other = served(_page(1))
+        ended = []
+
+        def end():
+            if not ended:
+                ended.append(other.__exit__(None, None, None))
+
+        try:
+            with prometheus(
+                tmp_path_factory.mktemp("prometheus"), [one, other.__enter__()]
+            ) as running:
+                await_that(
+                    lambda: running.ask("closeknit:complete:bool") == {frozenset(): 1},
+                    "both are counted",
+                )
+                yield running, end
+        finally:
+            end()
 
 
-def _worker(partition: Partition) -> tuple[Server, int]:
-    """A worker's HTTP side, and its port."""
-    table = FakeTable(
-        PartitionView(
-            number=partition.number,
-            ready=True,
-            clock=partition.clock,
-            census=partition.census,
-            relationships=len(partition.relationships),
-            dirty=0,
-            recovery_read=0,
-            recovery_to_read=0,
-        )
-    )
-    table.partition_count = 2
-    page = Page(table, Meters(), Accounts())
-    server = Server(application(page, lambda: None, lambda: None))
-    return server, server.start()
-
-
-def _configuration(ports: list[int], folder: Path) -> Path:
-    """The shipped configuration for these targets, in a hurry."""
-    document = yaml.safe_load(PROMETHEUS.read_text())
-    document["global"]["scrape_interval"] = "200ms"
-    document["scrape_configs"][0]["static_configs"] = [
-        {"targets": [f"127.0.0.1:{port}" for port in ports]}
-    ]
-    path = folder / "prometheus.yml"
-    path.write_text(yaml.safe_dump(document))
-    return path
-
-
-def _flags(changes: Mapping[str, str]) -> list[str]:
-    """The flags of the compose file, some with another value."""
-    flags = dict(flag.split("=", 1) for flag in SERVICE["command"])
-    return [f"{flag}={value}" for flag, value in {**flags, **changes}.items()]
-
-
-@contextmanager
-def started(partitions: list[Partition], folder: Path) -> Iterator[Stack]:
-    program = _tool("prometheus")
-    with ExitStack() as at_the_end:
-        workers, ports = zip(*map(_worker, partitions), strict=True)
-        for worker in workers:
-            at_the_end.callback(worker.stop)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            address = f"127.0.0.1:{probe.getsockname()[1]}"
-        flags = _flags(
-            {
-                "--config.file": str(_configuration(list(ports), folder)),
-                "--storage.tsdb.path": str(folder / "data"),
-                "--web.listen-address": address,
-            }
-        )
-        prometheus = Lifeline([program, *flags], log=folder / "prometheus.log")
-        at_the_end.callback(prometheus.end)
-        stack = Stack(f"http://{address}", partitions, list(workers))
-
-        def counts_all() -> bool:
-            assert not prometheus.ended, prometheus.last_words()
-            try:
-                return stack.trust() == 1
-            except OSError:  # it is not listening yet
-                return False
-
-        await_that(counts_all, "Prometheus has scraped both workers")
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def stack(sample: list[Partition], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with started(sample, tmp_path_factory.mktemp("prometheus")) as running:
-        yield running
-
-
-def test_promtool_takes_the_configuration():
-    """As it is shipped."""
-    command = [_tool("promtool"), "check", "config", str(PROMETHEUS)]
+def test_promtool_takes_the_configuration_and_the_rules():
+    """As they are shipped."""
+    command = [tool("promtool"), "check", "config", str(PROMETHEUS)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "rules found" in done.stdout
 
 
-@pytest.mark.parametrize("query", OF_ACCOUNT, ids=lambda query: query.panel)
-def test_each_query_of_a_panel_has_an_answer(query, stack):
-    """And not only zeros: the sample has something of everything."""
-    assert sum(stack.ask(query.expr).values()) > 0
+def test_it_finds_every_worker_under_the_job_that_the_alerts_watch(complete):
+    """A worker of another job would be down without anybody being told."""
+    running, _ = complete
+    assert list(running.ask('up{job="closeknit"}').values()) == [1, 1]
 
 
-@pytest.mark.parametrize(
-    ("panel", "family", "label", "others"),
-    [
-        ("Who are our followers?", "closeknit_relationships", "stage", {"following": "yes"}),
-        ("Who waits for our answer, and how long?", "closeknit_awaiting_reply", "age", {}),
-    ],
-)
-def test_each_layer_is_the_sum_over_both_workers(panel, family, label, others, stack):
-    """Every layer is there, those without anybody too, and none is counted twice."""
-    (query,) = (query for query in OF_ACCOUNT if query.panel == panel)
-    layers = {dict(series.labels)[label] for series in SERIES if series.name == family}
-    assert stack.ask(query.expr) == {
-        frozenset({(label, layer)}): stack.counted(family, **{label: layer}, **others)
-        for layer in layers
+def test_both_workers_are_added_up(complete):
+    """Each has a thousand of the account's followers."""
+    running, _ = complete
+    followers = "account:closeknit_followers:sum"
+    assert await_that(lambda: running.ask(followers), "it is recorded") == {
+        frozenset({("account", "acme")}): 2000
     }
 
 
-def test_the_two_panels_show_replies_fall_while_follows_rise(stack):
-    """What the sample was made to tell, as the dashboard tells it."""
-    replies, replies_before = stack.panel("How many replies do we get in a week?")
-    follows, follows_before = stack.panel("How many people follow us in a week?")
-    assert replies < 0.7 * replies_before
-    assert follows > 10 * follows_before
-    reply = {"kind": "reply", "direction": "inbound", "window": "7d"}
-    assert replies == stack.counted("closeknit_interactions", **reply)
-    assert follows == stack.counted("closeknit_follows", window="7d")
-
-
-def test_every_account_can_be_chosen(stack):
-    """The variable lists what the workers name."""
-    ((_, metric, label),) = [
-        one["query"]["query"].replace("(", " ").replace(",", "").rstrip(")").split()
-        for one in dashboard()["templating"]["list"]
-        if one["type"] == "query"
-    ]
-    values = stack.get(f"/api/v1/label/{label}/values", **{"match[]": metric})
-    assert values == ["harbour-coffee", "inkwell-books", "peak-sneakers"]
-
-
-def test_the_health_check_of_the_compose_file_finds_it_healthy(stack):
+def test_the_health_check_of_the_compose_file_finds_it_healthy(complete):
     """The very command, with another port; nobody answers at port 1."""
-    form, tool, *arguments = SERVICE["healthcheck"]["test"]
+    running, _ = complete
+    form, name, *arguments = SERVICES["prometheus"]["healthcheck"]["test"]
     assert form == "CMD"
 
-    def status(url: str) -> int:
+    def status(url):
         there = [word.replace("http://127.0.0.1:9090", url) for word in arguments]
-        return subprocess.run([_tool(tool), *there], capture_output=True, check=False).returncode
+        return subprocess.run([tool(name), *there], capture_output=True, check=False).returncode
 
-    assert status(stack.url) == 0
+    assert status(running.url) == 0
     assert status("http://127.0.0.1:1") != 0
 
 
-def test_a_missing_worker_leaves_a_gap_and_is_named_as_the_reason(sample, tmp_path):
+def test_a_missing_worker_leaves_a_gap(complete):
     """Half of an audience never looks like a whole one that fell silent."""
-    with started(sample, tmp_path) as stack:
-        stack.workers[1].stop()
-        await_that(lambda: stack.trust() == 0, "the panel says that some are missing")
-        assert [stack.ask(query.expr) for query in OF_ACCOUNT] == [{}] * len(OF_ACCOUNT)
+    running, end = complete
+    end()
+    await_that(lambda: running.ask("closeknit:complete:bool") == {frozenset(): 0}, "it is noticed")
+    await_that(lambda: running.ask("account:closeknit_followers:sum") == {}, "there is a gap")
