@@ -7,18 +7,16 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help dashboards manifests demo test check format lock clean
+.PHONY: help dashboards demo test check format picture rules lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
 dashboards: $(READY) ## Build the dashboards of Grafana from grafana/*.py
 	@$(BIN)/python -m grafana
-
-manifests: $(READY) ## Wrap rules and dashboards for Kubernetes, from the built files
 	@$(BIN)/python deploy/kubernetes/build.py
 
-demo: $(READY) ## An embedded broker, a worker, a few weeks of sample events: the accounts as a table
+demo: $(READY) ## Ten weeks of four invented brands, live, with a broker and a worker of its own
 	@$(BIN)/closeknit demo
 
 test: $(READY) check ## All checks and tests; what needs Kafka or Prometheus is skipped without them
@@ -33,6 +31,13 @@ check: $(READY) ## Lint, types, layers
 format: $(READY) ## Put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+picture: $(READY) ## Draw docs/demo.svg from a run of the demo
+	$(BIN)/python docs/picture.py
+
+rules: $(READY) ## Build deploy/prometheus/rules with the thresholds of deploy/prometheus/alerts.toml
+	$(BIN)/python -m streams.alerting deploy/prometheus/alerts.toml deploy/prometheus/rules
+	@$(BIN)/python deploy/kubernetes/build.py
 
 lock: $(READY) ## Choose the newest allowed versions and write their hashes (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra embedded --universal --python-version 3.11 \

@@ -158,13 +158,23 @@ def create(admin: KafkaAdminClient, wanted: Iterable[Planned]) -> list[str]:
 
 
 def find(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, Found]:
-    """Those of the topics that exist."""
-    from kafka.admin import ConfigResource, ConfigResourceType  # noqa: PLC0415  see administration
+    """Those of the topics that exist.
 
+    Raises:
+        kafka.errors.TopicAuthorizationFailedError: we may not know whether they do.
+    """
+    from kafka.admin import ConfigResource, ConfigResourceType  # noqa: PLC0415  see administration
+    from kafka.errors import TopicAuthorizationFailedError  # noqa: PLC0415
+
+    answers = admin.describe_topics(list(names))
+    if refused := [
+        topic["name"]
+        for topic in answers
+        if topic["error_code"] == TopicAuthorizationFailedError.errno
+    ]:
+        raise TopicAuthorizationFailedError(f"we may not describe {', '.join(refused)}")
     described = {
-        topic["name"]: topic["partitions"]
-        for topic in admin.describe_topics(list(names))
-        if topic["error_code"] == 0
+        topic["name"]: topic["partitions"] for topic in answers if topic["error_code"] == 0
     }
     if not described:
         return {}
@@ -249,6 +259,15 @@ def _compare(wanted: Planned, found: Found) -> list[Finding]:
                 False,
                 f"has {found.replication} copies, the settings say {wanted.replication}",
                 "reassign its partitions, or lower CLOSEKNIT_REPLICATION_FACTOR",
+            )
+        )
+    if not found.config:
+        findings.append(
+            Finding(
+                wanted.name,
+                False,
+                "has a configuration that we may not see, so it was not compared",
+                "allow DescribeConfigs on it",
             )
         )
     for key, value in wanted.config.items():

@@ -1,4 +1,4 @@
-"""Writes the rules and dashboards as a cluster takes them: `make manifests`.
+"""Writes the rules and dashboards as a cluster takes them, after `make rules` or `make dashboards`.
 
 The rules become one PrometheusRule, for the Prometheus Operator; each dashboard becomes a ConfigMap
 with the label that Grafana's sidecar looks for. The text of both is that of the built files, moved
@@ -15,7 +15,7 @@ _DEPLOY = Path(__file__).parents[1]
 _RULES = _DEPLOY / "prometheus" / "rules"
 _DASHBOARDS = _DEPLOY.parent / "grafana" / "dashboards"
 
-_HEAD = "# Written by `make manifests` from {source}. Change what those are written from.\n"
+_HEAD = "# Written by `make {target}` from what that has built in {source}.\n"
 
 _RULE = """\
 apiVersion: monitoring.coreos.com/v1
@@ -47,10 +47,10 @@ data:
 def files() -> dict[str, str]:
     """The text of each manifest, by the name of its file."""
     return {
-        "prometheus-rule.yaml": _HEAD.format(source="deploy/prometheus/rules")
+        "prometheus-rule.yaml": _HEAD.format(target="rules", source="deploy/prometheus/rules")
         + _RULE
         + "".join(_groups()),
-        "dashboards.yaml": _HEAD.format(source="grafana/dashboards") + "".join(_config_maps()),
+        "dashboards.yaml": _HEAD.format(target="dashboards", source="grafana/dashboards") + "".join(_config_maps()),
     }
 
 

@@ -48,10 +48,13 @@ async def explore(settings: Settings) -> Way:
     if not connections:
         return Way(bootstrap, {}, {})
     versions: Versions = connections[0]._versions
+    brokers: list[str] = []
     try:
-        answer = await connections[0].send(MetadataRequest([]))
-    except (OSError, KafkaError, TimeoutError):
-        brokers = []  # whoever needs them will say so
+        async with asyncio.timeout(PATIENCE):
+            answer = await connections[0].send(MetadataRequest([]))
+    except (OSError, KafkaError, TimeoutError) as error:
+        # Whoever does not log in where that is wanted is told versions, and no more.
+        bootstrap = {server: found or error for server, found in bootstrap.items()}
     else:
         brokers = [
             f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

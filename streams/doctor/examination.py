@@ -204,12 +204,21 @@ def _within(one: Check, case: Case) -> list[Found]:
     return found + failure
 
 
+_RIGHTS = {
+    "TopicAuthorizationFailedError": "a topic",
+    "GroupAuthorizationFailedError": "the consumer group",
+    "ClusterAuthorizationFailedError": "the cluster",
+}
+"""Both clients name their errors so."""
+
+
 def _explain(error: Exception) -> Found:
     reason = str(error).partition(" Request '")[0] or type(error).__name__
-    if "Authorization" in type(error).__name__:
+    if of := _RIGHTS.get(type(error).__name__):
+        detail = reason.rpartition("Error: ")[2].strip(": ")
         return problem(
-            f"not allowed: {reason}",
-            "give the right named in docs/operations.md, Access rights",
+            f"the broker denies us a right to {of}: {detail}",
+            f"give the user of these settings what docs/operations.md, Access rights, says of {of}",
         )
     if isinstance(error, aiokafka.errors.KafkaError | kafka.errors.KafkaError | OSError):
         return problem(f"failed: {reason}", "run the doctor again; look into the broker's log")

@@ -24,7 +24,7 @@ def lists(settings: Settings) -> Iterator[Found]:
             f"{settings.max_accounts:,} (CLOSEKNIT_MAX_ACCOUNTS)"
         )
     elif accounts.entries:
-        yield ok(f"{accounts.path} names {len(accounts.entries):,} accounts")
+        yield ok(f"accounts in {accounts.path}: {len(accounts.entries):,}")
     else:
         yield warning(
             f"{accounts.path} names no account, so all of them share the series _other",
@@ -33,7 +33,7 @@ def lists(settings: Settings) -> Iterator[Found]:
     if ignored.path is None:
         yield ok("no ignore list: every member counts")
     else:
-        yield ok(f"{ignored.path} names {len(ignored.members):,} members to ignore")
+        yield ok(f"members to ignore in {ignored.path}: {len(ignored.members):,}")
 
 
 def scratch_directory(settings: Settings) -> Iterator[Found]:

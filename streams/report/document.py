@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
+from shlex import quote
 from typing import Final, NamedTuple
 
 from streams.core.time import HOUR_MS
@@ -87,6 +88,10 @@ class Names(NamedTuple):
     def rest(self) -> int:
         """How many are not named."""
         return self.total - len(self.people)
+
+    def command(self, account: str) -> str:
+        """What names them all; safe to be pasted, whatever the id holds."""
+        return f"closeknit people {self.option} --account {quote(shown(account))}"
 
 
 def compose(

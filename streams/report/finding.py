@@ -14,6 +14,7 @@ from statistics import median
 from typing import Final, NamedTuple
 
 from streams.core.time import HORIZON
+from streams.people.why import count
 from streams.report.facts import WEEK, WEEKS_BACK, Facts, Week, share
 
 ENOUGH: Final = 20
@@ -232,12 +233,8 @@ def _how_little_is_known(facts: Facts) -> str:
     if facts.since is None:
         return "nothing is known of this account yet."
     days = (facts.clock - facts.since) // 24 + 1
-    return f"{count(days, 'day')} of this account are known; a comparison takes {2 * WEEK // 24}."
-
-
-def count(n: int, noun: str) -> str:
-    """Return "1 follow", "2,000 follows"."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+    are = "is" if days == 1 else "are"
+    return f"{count(days, 'day')} of this account {are} known; a comparison takes {2 * WEEK // 24}."
 
 
 def people(n: int) -> str:

@@ -130,44 +130,33 @@ def _account(number: int, entry: Entry) -> Markup:
 
 
 def _charts(number: int, entry: Entry) -> Markup:
+    """Growth on the left, talk on the right: what happened by week, and what came of it."""
     facts = entry.facts
-    now, then = facts.now, facts.weeks[0]
     drawn = []
-    for at, (tone, title, what) in enumerate(
-        (("grow", "New follows a week", "follows"), ("talk", "Replies to you a week", "replies"))
+    for tone, title, what in (
+        ("grow", "New follows a week", "follows"),
+        ("talk", "Replies to you a week", "replies"),
     ):
-        weeks = facts.by_week(what)
-        known = usual(facts, what) if facts.before else None
-        chart = charts.bars(f"chart-{number}-{at}", title, weeks, known)
+        weeks, known = facts.by_week(what), usual(facts, what) if facts.before else None
         beside = "" if known is None else f"{known:,} in a usual week"
-        drawn.append(_figure(tone, title, f"{weeks[-1]:,}", beside, chart))
-    for at, (tone, title, last, first, series) in enumerate(
-        (
-            (
-                "grow",
-                "Followers",
-                now.followers,
-                then.followers,
-                [w.followers for w in facts.weeks],
-            ),
-            (
-                *("talk", "Connections", now.connections, then.connections),
-                [w.connections for w in facts.weeks],
-            ),
-        ),
-        start=2,
+        chart = charts.bars(f"chart-{number}-{what}", title, weeks, known)
+        drawn.append(_figure(tone, title, weeks[-1], beside, chart))
+    for tone, title, what in (
+        ("grow", "Followers", "followers"),
+        ("talk", "Connections", "connections"),
     ):
-        beside = f"{first:,} {ago(facts)}" if len(series) > 1 else ""
-        chart = charts.line(f"chart-{number}-{at}", title, series)
-        drawn.append(_figure(tone, title, f"{last:,}", beside, chart))
+        weeks = tuple(getattr(week, what) for week in facts.weeks)
+        beside = f"{weeks[0]:,} {ago(facts)}" if len(weeks) > 1 else ""
+        chart = charts.line(f"chart-{number}-{what}", title, weeks)
+        drawn.append(_figure(tone, title, weeks[-1], beside, chart))
     return tag("div", *drawn, class_="charts")
 
 
-def _figure(tone: str, title: str, big: str, beside: str, chart: Markup) -> Markup:
+def _figure(tone: str, title: str, n: int, beside: str, chart: Markup) -> Markup:
     return tag(
         "figure",
         tag("figcaption", title),
-        tag("div", big, class_="big"),
+        tag("div", f"{n:,}", class_="big"),
         tag("div", beside, class_="soft"),
         chart,
         class_=tone,
@@ -191,7 +180,7 @@ def _people(found: Names, account: str) -> Markup:
     if found.rest:
         rest = tag("p", f"and {found.rest:,} more", class_="soft")
         if found.option:
-            command = f"closeknit people {found.option} --account {shown(account)}"
+            command = found.command(account)
             rest = tag("p", f"and {found.rest:,} more: ", tag("code", command), class_="soft")
     return tag("div", title, listed, rest, class_="people")
 

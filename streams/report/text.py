@@ -66,7 +66,7 @@ def _account(entry: Entry, sparkline: Sparkline, width: int) -> Iterator[str]:
         if found.rest:
             rest = f"  and {found.rest:,} more"
             if found.option:
-                rest += f": closeknit people {found.option} --account {shown(facts.account)}"
+                rest += f": {found.command(facts.account)}"
             yield rest
     yield ""
     yield fill(newcomers(facts), width)
@@ -76,7 +76,7 @@ def _account(entry: Entry, sparkline: Sparkline, width: int) -> Iterator[str]:
 
 def _numbers(entry: Entry, sparkline: Sparkline) -> Iterator[str]:
     found = list(rows(entry.facts))
-    head = ("", "this week", "week before", "change", f"{len(entry.facts.weeks)} weeks")
+    head = ("", "this week", "week before", "change", "by week")
     lines = [head]
     lines += [
         (row.label, row.now, row.before or "unknown", row.change, sparkline(row.weeks))

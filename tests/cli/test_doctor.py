@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from kafka.errors import GroupAuthorizationFailedError
 
 from streams.core.partition_record import KEY, PartitionRecord
 from streams.core.time import HOUR_MS
@@ -172,7 +173,11 @@ def test_a_check_that_hangs_or_fails_ends_no_examination() -> None:
     def fail(_: object) -> list[Found]:
         raise ZeroDivisionError("oops")
 
+    def denied(_: object) -> list[Found]:
+        raise GroupAuthorizationFailedError("FindCoordinatorResponse error for GROUP/mine: ")
+
     checks = [
+        Check("denied", denied, needs=()),
         Check("slow", hang, needs=(), seconds=0.05),
         Check("odd", fail, needs=()),
         Check("after", lambda _: [ok("fine")], needs=("slow",)),
@@ -182,6 +187,7 @@ def test_a_check_that_hangs_or_fails_ends_no_examination() -> None:
     found = list(examine(checks))
     never.set()
     assert [(finding.check, finding.verdict) for finding in found] == [
+        ("denied", PROBLEM),
         ("slow", PROBLEM),
         ("odd", PROBLEM),
         ("after", SKIPPED),
@@ -189,6 +195,8 @@ def test_a_check_that_hangs_or_fails_ends_no_examination() -> None:
         ("well", PROBLEM),
         ("later", SKIPPED),
     ]
-    assert "no answer within 0.05 s" in found[0].text
-    assert "ZeroDivisionError: oops" in found[1].text
-    assert found[2] == Finding("after", SKIPPED, "see slow")
+    assert "denies us a right to the consumer group" in found[0].text
+    assert "Access rights" in found[0].remedy
+    assert "no answer within 0.05 s" in found[1].text
+    assert "ZeroDivisionError: oops" in found[2].text
+    assert found[3] == Finding("after", SKIPPED, "see slow")

@@ -153,6 +153,7 @@ def test_a_reader_that_has_had_enough_is_no_error(tmp_path: Path) -> None:
         (["--world", "demo", "--seed", "2"], "--seed does not go with --world"),
         (["organic", "--kafka", "--output", "x"], "exclude each other"),
         (["organic", "--misrouted", "0.1"], "--misrouted goes with --kafka"),
+        (["organic", "--speed", "9"], "--speed goes with --kafka"),
         (["organic", "--late", "0.7", "--malformed", "0.7"], "add up to more than 1"),
         (["organic", "--late", "7"], "--late"),
         (["organic", "--days", "0"], "--days"),

@@ -12,8 +12,8 @@ from schemas.events import decode
 from streams.cli.progress import Progress
 from streams.core.placement import partition_of
 from streams.replay import at_rate, at_speed
-from streams.sample import PATH
 from streams.settings import load
+from streams.synthetic import Cast, World, deliveries
 from tests.cli.conftest import Closeknit
 from tests.cli.kafka import read
 
@@ -30,12 +30,15 @@ def event(n: int = 1, **fields: object) -> str:
 
 
 def test_each_event_lands_in_its_topic_and_partition_in_order_and_ticks_end_it(
-    on_broker: Closeknit,
+    on_broker: Closeknit, tmp_path: Path
 ) -> None:
-    """The whole sample: canonical keys, murmur2, values byte for byte, one tick everywhere."""
+    """A whole world: canonical keys, murmur2, values byte for byte, one tick everywhere."""
+    world = World(1, "2026-07-01", 14, (Cast("acme", "Acme", "", "viral"),))
+    sent = [one.value for one in deliveries(world)]
+    packed = tmp_path / "world.jsonl.gz"
+    packed.write_bytes(gzip.compress(b"\n".join(sent)))
     on_broker("topics", "create")
-    output = on_broker("replay", str(PATH)).output
-    sent = gzip.decompress(PATH.read_bytes()).splitlines()
+    output = on_broker("replay", str(packed)).output
     assert f"Sent {len(sent):,} events" in output
     settings = load()
     landed: Counter[bytes] = Counter()

@@ -1,10 +1,12 @@
 """Topics: what is created, and every difference that a check must find."""
 
 import json
+from unittest.mock import Mock
 
 import pytest
+from kafka.errors import TopicAuthorizationFailedError
 
-from streams.topics import Found, Planned, check, plan
+from streams.topics import Found, Planned, check, find, plan
 from tests.cli.conftest import Closeknit
 
 WANTED = plan(["likes"], "app-changelog", "app-dead-letters", partitions=12, replication=3)
@@ -91,6 +93,21 @@ def test_too_few_copies_are_advice() -> None:
     (finding,) = check(WANTED, found)
     assert not finding.grave
     assert "has 1 copies, the settings say 3" in finding.text
+
+
+def test_a_configuration_that_we_may_not_see_is_not_called_right() -> None:
+    """The broker then tells nothing, rather than refusing."""
+    found = as_planned() | {"likes": Found(12, 3, {})}
+    (finding,) = check(WANTED, found)
+    assert not finding.grave
+    assert "was not compared" in finding.text
+
+
+def test_a_topic_that_we_may_not_see_is_not_called_missing() -> None:
+    """Creating it would not help."""
+    answers = [{"name": "likes", "error_code": 29, "partitions": []}]
+    with pytest.raises(TopicAuthorizationFailedError, match="we may not describe likes"):
+        find(Mock(describe_topics=Mock(return_value=answers)), ["likes"])
 
 
 def test_print_needs_no_broker_and_says_the_same_in_every_format(closeknit: Closeknit) -> None:

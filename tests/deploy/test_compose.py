@@ -138,7 +138,7 @@ def test_each_command_is_one_of_our_command_line(name):
         ["worker", "--forever"],  # no such option
         ["topics", "make"],  # no such command of a group
         ["replay", "--speed", "fast", __file__],  # no such value
-        ["replay", "/absent.jsonl"],  # no such file
+        ["replay", "/nowhere/absent.jsonl"],  # no such file
     ],
 )
 def test_the_test_above_would_notice_a_wrong_command(wrong):

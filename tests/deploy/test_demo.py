@@ -155,6 +155,17 @@ def test_the_past_is_recorded_every_five_minutes(family, demo):
     assert set(counted.values()) <= {72.0, 73.0}  # Prometheus 2 counts both ends
 
 
+def test_every_rule_is_evaluated_without_an_error(demo):
+    """Over what a real worker exports."""
+
+    def health():
+        groups = demo.prometheus.get("/api/v1/rules")["data"]["groups"]
+        return {rule["health"] for group in groups for rule in group["rules"]}
+
+    await_that(lambda: "unknown" not in health(), "every rule was evaluated")
+    assert health() == {"ok"}
+
+
 def test_nothing_is_left_of_the_workers_that_never_were(demo):
     """The past of a worker's own series would be a lie about it."""
     noon = (demo.world.start + DAY_MS * 3 // 2) / 1000

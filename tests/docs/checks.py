@@ -11,6 +11,9 @@ from pathlib import Path
 
 import click
 
+from streams.alerting.build import groups
+from streams.alerting.rules import Record
+from streams.alerting.thresholds import DEFAULTS
 from streams.cli import main
 from streams.core.series import FAMILIES
 from streams.metrics.names import METRICS
@@ -18,6 +21,10 @@ from streams.settings import Settings
 from tests.docs.pages import REPOSITORY, Page
 
 Check = Callable[[Page], list[str]]
+
+RECORDED = {
+    rule.record for group in groups(DEFAULTS) for rule in group.rules if isinstance(rule, Record)
+}
 
 WIDTH = 100
 _FOLDERS = ("schemas/", "streams/", "tests/", "docs/", "deploy/", "grafana/", ".ci/")
@@ -89,9 +96,12 @@ def unknown_variables(page: Page) -> list[str]:
 
 
 def unknown_metrics(page: Page) -> list[str]:
-    """Every metric is in one of the two tables that name them."""
+    """Every metric is in one of the two tables that name them, every recorded series is one."""
+    recorded = r"\b[a-z]+:\w+:\w+"
+    exported = re.findall(r"closeknit_[a-z_]+", re.sub(recorded, "", page.text))
     return sorted(
-        set(re.findall(r"closeknit_[a-z_]+", page.text)) - METRICS.keys() - FAMILIES.keys()
+        set(exported) - METRICS.keys() - FAMILIES.keys()
+        | set(re.findall(recorded, page.text)) - RECORDED
     )
 
 

@@ -1,19 +1,25 @@
 """What the pages say is so: every name in them is one that the code has."""
 
 import inspect
+import re
 from typing import Any
 
 import pytest
 
 from schemas.events import Reason
+from streams.alerting.build import groups
+from streams.alerting.rules import Alert
+from streams.alerting.thresholds import DEFAULTS
 from streams.core.partition import Outcome
 from streams.core.relationship import Stage
+from streams.core.series import FAMILIES
 from streams.table import halt
 from streams.transport import ChunkConsumer, ChunkSchema, TakeoverManager
 from streams.transport.consumer import ConsumerThread, Producer
 from streams.transport.rebalance import Takeover
 from tests.docs.checks import (
     CHECKS,
+    RECORDED,
     WIDTH,
     Check,
     dead_links,
@@ -25,6 +31,14 @@ from tests.docs.checks import (
     unknown_variables,
 )
 from tests.docs.pages import PAGES, REPOSITORY, Page
+
+PARTS_OF_A_RUNBOOK = [
+    "What it means",
+    "How it was computed",
+    "What to look at first",
+    "What to do",
+    "How to tune it",
+]
 
 
 def test_no_page_is_left_out() -> None:
@@ -52,6 +66,8 @@ def test_a_page_names_only_what_there_is(path: str, check: Check) -> None:
         (unknown_variables, "`CLOSEKNIT_NO_SUCH_SETTING`"),
         (unknown_variables, "```sh\nexport CLOSEKNIT_BROKERS=x\n```"),
         (unknown_metrics, '```text\ncloseknit_members{account="a"} 1\n```'),
+        (unknown_metrics, "`account:closeknit_members:sum`"),
+        (unknown_metrics, "`account:closeknit_followers:max`"),
         (unknown_commands, "`closeknit friends`"),
         (unknown_commands, "`closeknit topics delete`"),
         (unknown_commands, "`closeknit topics create|delete`"),
@@ -92,6 +108,24 @@ def test_each_exit_code_of_a_halt_is_explained() -> None:
         if found is not halt.Halt
     }
     assert halts <= explained
+
+
+def test_each_alert_has_a_runbook_where_its_link_leads_and_each_series_a_meaning() -> None:
+    """What it means, how it was computed, what to look at first, what to do, how to tune it."""
+    page = Page.read("docs/alerts.md")
+    rules = [rule for group in groups(DEFAULTS) for rule in group.rules]
+    alerts = {rule.alert: rule for rule in rules if isinstance(rule, Alert)}
+    sections = page.sections(2)
+    assert alerts.keys() <= sections.keys()
+    for name, alert in alerts.items():
+        path, _, anchor = alert.runbook_url.partition("#")
+        assert (path, anchor in page.anchors()) == (page.path, True)
+        parts = re.findall(r"\*\*(.+?)\.\*\*", sections[name])
+        assert parts == PARTS_OF_A_RUNBOOK, name
+    listed = Page("", sections["What is recorded"])
+    series = set(re.findall(r"\b[a-z]+:\w+:\w+", listed.text))
+    families = {f"account:{family}:sum" for family in FAMILIES}
+    assert RECORDED - families <= series
 
 
 def test_the_table_of_what_we_replace_in_faust_is_complete() -> None:

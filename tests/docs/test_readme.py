@@ -71,10 +71,10 @@ def test_make_demo_runs_the_demo() -> None:
 
 
 def test_the_commands_of_the_readme_give_what_it_shows(broker: Broker, folder: Path) -> None:
-    """Replay, worker, export: the relationship and the metrics on the page are theirs."""
-    (script,) = README.blocks("sh", mark="run")
+    """One after the other: the relationship, the person and the metrics on the page are theirs."""
+    script = "".join(block.text for block in README.blocks("sh", mark="run"))
     ours = re.compile(r"CLOSEKNIT_BROKER=\S+")
-    assert len(ours.findall(script.text)) == 1
+    assert len(ours.findall(script)) == 1
     name = f"readme{os.getpid()}-{next(_numbers)}"
     environment = {
         "CLOSEKNIT_APP": name,
@@ -82,9 +82,12 @@ def test_the_commands_of_the_readme_give_what_it_shows(broker: Broker, folder: P
         "CLOSEKNIT_HTTP_PORT": "0",
         "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
     }
-    commands = ours.sub(f"CLOSEKNIT_BROKER={broker.bootstrap}", script.text)
+    commands = ours.sub(f"CLOSEKNIT_BROKER={broker.bootstrap}", script)
     said = run(["bash", "-euo", "pipefail", "-c", commands], folder, environment)
-    assert said.endswith("No dead letters.\n")
+    assert "No dead letters.\n" in said
+    (person,) = README.blocks("text", mark="people")
+    assert said.endswith(person.text)
+    assert "Acme Rockets" in (folder / "report.html").read_text()
 
     (exported,) = README.blocks("json", mark="exported")
     (line,) = (folder / "relationships.jsonl").read_text().splitlines()
@@ -109,7 +112,7 @@ def test_the_commands_of_the_readme_give_what_it_shows(broker: Broker, folder: P
 
 def test_the_event_shown_is_one_of_those_replayed() -> None:
     (event,) = README.blocks("json", mark="")
-    (script,) = README.blocks("sh", mark="run")
+    script = README.blocks("sh", mark="run")[0]
     rows = list(
         csv.DictReader(script.text.partition("<<'END'\n")[2].partition("END")[0].splitlines())
     )
@@ -118,7 +121,7 @@ def test_the_event_shown_is_one_of_those_replayed() -> None:
 
 
 def test_every_shell_block_is_run() -> None:
-    assert [block.mark for block in README.blocks("sh")] == ["run"]
+    assert {block.mark for block in README.blocks("sh")} == {"run"}
 
 
 def test_each_promise_names_a_test() -> None:

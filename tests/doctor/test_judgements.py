@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import aiokafka.errors as refusals
 import pytest
@@ -88,6 +90,18 @@ def test_a_broker_whose_own_address_is_wrong_is_found() -> None:
     assert finding.verdict is Verdict.PROBLEM
     assert "names internal:9092" in finding.text
     assert "advertised.listeners" in finding.remedy
+
+
+def test_a_broker_that_hangs_up_after_its_versions_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So does Apache Kafka with whoever has not logged in."""
+    hung_up = refusals.KafkaConnectionError("closed")
+    stranger = Mock(_versions=FULL, send=AsyncMock(side_effect=hung_up))
+    monkeypatch.setattr(connection, "_connect", AsyncMock(return_value=(stranger, None)))
+    way = asyncio.run(connection.explore(given()))
+    assert way.bootstrap == {HERE: hung_up}
+    stranger.close.assert_called_once()
 
 
 FULL = {1: (0, 13), 3: (0, 12), 22: (0, 4), 24: (0, 3), 25: (0, 3), 26: (0, 3), 28: (0, 3)}
@@ -276,8 +290,8 @@ def test_the_lists_are_counted() -> None:
         ignore=Ignored(Path("i.txt"), frozenset({"x", "y"})),
     )
     assert [found.text for found in machine.lists(files)] == [
-        "a.csv names 1 accounts",
-        "i.txt names 2 members to ignore",
+        "accounts in a.csv: 1",
+        "members to ignore in i.txt: 2",
     ]
     first, _ = machine.lists(given(accounts=Accounts(Path("a.csv"), ())))
     assert first.verdict is Verdict.WARNING

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 
@@ -173,6 +174,16 @@ def test_strangers_are_shown_as_they_are_and_what_cannot_be_seen_is_spelt_out(
         assert spelt in words
     for form in (page, as_text, as_message):
         assert not re.search("[\u202e\u200b]", form(hostile))
+
+
+def test_a_command_can_be_pasted_whatever_the_account_is_called(hostile: Report) -> None:
+    """Its id is one word to a shell, or it would be somebody's to choose what runs."""
+    for form in (as_text(hostile), "\n".join(Parsed(page(hostile)).words)):
+        commands = re.findall(r"closeknit people --.*", form)
+        assert commands
+        for command in commands:
+            *_, option, account = shlex.split(command)
+            assert (option, account in HOSTILE) == ("--account", True)
 
 
 def test_charts_and_tables_can_be_heard(demo_report: Report) -> None:

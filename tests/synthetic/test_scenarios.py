@@ -7,7 +7,8 @@ from typing import NamedTuple
 import pytest
 
 from streams.core.time import DAY_MS, format_ms, parse_at
-from streams.synthetic import SCENARIOS, Cast, Label, World, course, labels
+from streams.synthetic import SCENARIOS, Cast, Label, World, course, events, labels
+from streams.synthetic.rhythm import WEEK, weekday
 from tests.synthetic.census import MONDAY, Midnight, alone, midnights
 
 WEEKLY = 800
@@ -188,3 +189,29 @@ def test_a_gradual_phase_goes_all_the_way_and_no_further() -> None:
     replies = 0.28 * WEEKLY
     assert weeks[0] == pytest.approx(replies)
     assert weeks[-1] == pytest.approx(0.51 * replies, abs=0.02 * replies)
+
+
+def test_a_gradual_phase_sets_out_from_where_the_last_one_ended() -> None:
+    """A holiday ends day by day, and so does the fame of a post: nothing jumps back."""
+    world = everything()
+    for name, since, until in (("holiday", 0, 24), ("viral", 3, 13)):
+        (cast,) = (cast for cast in world.accounts if cast.id == name)
+        turn, days = world.turn(cast), course(world, cast)
+        lively = [
+            day.replies / WEEK[weekday(world.start + number * DAY_MS)]
+            for number, day in enumerate(days)
+        ]
+        for number in range(turn + since, turn + until):
+            assert 0.65 < lively[number] / lively[number - 1] < 1.25, (name, number - turn)
+
+
+@pytest.mark.parametrize("scenario", ["organic", "conversation"])
+def test_who_is_answered_and_returns_is_counted_in(scenario: str) -> None:
+    """So many replies as the habits say, whether they begin a thread or go on with one."""
+    world = alone(scenario, weekly=2000, days=42)
+    found = sum(
+        event.kind == "reply" and event.direction == "inbound" and event.op == "add"
+        for event in events(world)
+    )
+    wanted = SCENARIOS[scenario].habits.replies * 2000 * 6
+    assert 0.9 * wanted < found < 1.1 * wanted
