@@ -50,7 +50,8 @@ def files() -> dict[str, str]:
         "prometheus-rule.yaml": _HEAD.format(target="rules", source="deploy/prometheus/rules")
         + _RULE
         + "".join(_groups()),
-        "dashboards.yaml": _HEAD.format(target="dashboards", source="grafana/dashboards") + "".join(_config_maps()),
+        "dashboards.yaml": _HEAD.format(target="dashboards", source="grafana/dashboards")
+        + "".join(_config_maps()),
     }
 
 
