@@ -7,14 +7,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help dashboards demo test check format picture rules lock clean
+.PHONY: help demo test check format dashboards picture rules lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
-
-dashboards: $(READY) ## Build the dashboards of Grafana from grafana/*.py
-	@$(BIN)/python -m grafana
-	@$(BIN)/python deploy/kubernetes/build.py
 
 demo: $(READY) ## Ten weeks of four invented brands, live, with a broker and a worker of its own
 	@$(BIN)/closeknit demo
@@ -32,12 +28,17 @@ format: $(READY) ## Put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-picture: $(READY) ## Draw docs/demo.svg from a run of the demo
+dashboards: $(READY) ## Build grafana/dashboards
+	$(BIN)/python -m grafana
+	$(BIN)/python deploy/kubernetes/build.py
+
+picture: $(READY) ## Draw docs/demo.svg from a run of the demo, docs/dashboard.svg with Prometheus
 	$(BIN)/python docs/picture.py
+	$(BIN)/python -m tests.grafana.picture
 
 rules: $(READY) ## Build deploy/prometheus/rules with the thresholds of deploy/prometheus/alerts.toml
 	$(BIN)/python -m streams.alerting deploy/prometheus/alerts.toml deploy/prometheus/rules
-	@$(BIN)/python deploy/kubernetes/build.py
+	$(BIN)/python deploy/kubernetes/build.py
 
 lock: $(READY) ## Choose the newest allowed versions and write their hashes (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra embedded --universal --python-version 3.11 \

@@ -4,12 +4,12 @@ from typing import Final
 
 from grafana.board import ACCOUNTS, ENGAGEMENT, board, choice
 from grafana.palette import ACT, CALM, GROW, TALK, USUAL
-from grafana.panels import SHARE, Line, numbers, rows
-from grafana.queries import lower, upper
+from grafana.panels import NUMBER, SHARE, Line, numbers, rows
+from grafana.queries import info, lower, upper
 from streams.alerting.thresholds import DEFAULTS
 
 _LIMITS: Final = DEFAULTS.thresholds.replies_fall
-_INFO: Final = 'account:closeknit_account_info:max{group=~"$group"}'
+_INFO: Final = info('group=~"$group"')
 _WEEK: Final = '{window="7d"}'
 _CHANGE_LEAST: Final = 20
 
@@ -57,9 +57,9 @@ _TABLE = rows(
             f'count by (account) (ALERTS{{alertstate="firing",about="account"}}) '
             f"or 0 * {_each('followers')}"
         ),
-        words={0: ("–", USUAL)},
+        words={0: ("nothing", USUAL)},
         limits=[(None, USUAL), (1, ACT)],
-        unit="suffix: alerts",
+        unit=NUMBER,
     ),
     Line("In talk", _chosen(_each("relationships", _TALK_STAGES)), colour=TALK),
     Line("In talk, change", _change("relationships", _TALK_STAGES), unit=SHARE),
@@ -87,7 +87,7 @@ _TABLE = rows(
 )
 
 _TRUST = numbers(
-    "Can I trust these numbers?",
+    "Is everybody in this table?",
     "While a worker is missing the table is empty, since a part of an audience would look like "
     "people falling silent. Accounts beyond the limit have no series of their own; the settings of "
     "the workers list accounts, or raise the limit. More is under Pipeline health.",
@@ -118,13 +118,13 @@ def accounts() -> str:
             choice(
                 "group",
                 "Group",
-                "account:closeknit_account_info:max",
+                info(),
                 of="group",
                 several=True,
                 all_of=".*",
             )
         ],
-        alerts='about="account"',
+        alerts=[],
         since="now-56d",
         refresh="5m",
     )

@@ -1,8 +1,8 @@
-"""What every dashboard has: a data source to choose, links to the others, alerts drawn in, a grid."""
+"""What every dashboard has: a data source to choose, links to the others, alerts, a grid."""
 
 import json
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -22,23 +22,34 @@ Row = tuple[int, Sequence[tuple[int, Panel]]]
 """A height, and panels with their widths, 24 in all; a unit of height is 38 px."""
 
 
+class Alerts(NamedTuple):
+    """Alerts that are drawn into charts.
+
+    Attributes:
+        name: of the switch at the top.
+        selector: labels of the alerts.
+        titles: of the panels that they are drawn into; all, if there are none.
+    """
+
+    name: str
+    selector: str
+    titles: Sequence[str] = ()
+
+
 def board(
     uid: str,
     title: str,
     description: str,
     *rows: Row,
     variables: Sequence[builders.QueryVariable] = (),
-    alerts: str,
+    alerts: Sequence[Alerts],
     since: str,
     refresh: str,
 ) -> str:
     """A dashboard, as the JSON that Grafana reads.
 
-    Args:
-        variables: what can be chosen at the top, after the data source.
-        alerts: a selector of the alerts that are drawn into its charts.
-        since: how far back it looks at first, as in `now-28d`.
-        refresh: how often it asks anew.
+    `variables` can be chosen at the top, after the data source; `alerts` are those that are drawn
+    into charts; `since` is how far back it looks at first, `refresh` how often it asks.
     """
     built = (
         builders.Dashboard(title)
@@ -50,7 +61,6 @@ def board(
         .timezone("browser")
         .time(since, "now")
         .refresh(refresh)
-        .annotation(_alerts(alerts))
         .link(_others())
         .with_variable(
             builders.DatasourceVariable("datasource").label("Data source").type("prometheus")
@@ -58,11 +68,14 @@ def board(
     )
     for variable in variables:
         built.with_variable(variable)
-    number = 0
+    ids: dict[str, int] = {}
     for height, panels in rows:
         for width, panel in panels:
-            number += 1
+            number = len(ids) + 1
+            ids[panel.build().title or ""] = number
             built.with_panel(panel.id(number).height(height).span(width))
+    for drawn in alerts:
+        built.annotation(_drawn(drawn, ids))
     document = json.loads(json.dumps(built.build(), cls=JSONEncoder))
     for link in document["links"]:
         # The kit puts links into a menu that has to be opened; without this they stand at the top.
@@ -92,18 +105,22 @@ def choice(
     return variable
 
 
-def _alerts(selector: str) -> builders.AnnotationQuery:
-    return (
+def _drawn(alerts: Alerts, ids: Mapping[str, int]) -> builders.AnnotationQuery:
+    query = (
         builders.AnnotationQuery()
-        .name("Alerts")
+        .name(alerts.name)
         .datasource(SOURCE)
         .enable(True)
         .icon_color(ACT)
-        .expr(f'ALERTS{{alertstate="firing",{selector}}}')
+        .expr(f'ALERTS{{alertstate="firing",{alerts.selector}}}')
         .step("5m")
         .title_format("{{alertname}}")
         .tag_keys("severity")
     )
+    if alerts.titles:
+        chosen = [ids[title] for title in alerts.titles]
+        query.filter(builders.AnnotationPanelFilter().exclude(False).ids(chosen))
+    return query
 
 
 def _others() -> builders.DashboardLink:

@@ -2,16 +2,17 @@
 
 from typing import Final
 
-from grafana.board import ENGAGEMENT, board, choice
+from grafana.board import ENGAGEMENT, Alerts, board, choice
 from grafana.palette import ACT, AGES, CALM, DAYS, GROW, STAGES, TALK, TENURES, USUAL
 from grafana.panels import SECONDS, SHARE, Line, layers, lines, numbers, words
-from grafana.queries import CHOSEN, WEEKS, band, index, people
+from grafana.queries import CHOSEN, WEEKS, band, index, info, people
 from streams.alerting.thresholds import DEFAULTS
 
 _EVERY = "1m"  # numbers of accounts are recorded once a minute
 
 _IN_TALK: Final = people("relationships", stage=("connection", "conversation"))
 _HOUR: Final = 3600
+_WAITING_ALERT: Final = "PeopleWaitForAnswers"
 
 _TRUST = numbers(
     "Can I trust these numbers?",
@@ -42,11 +43,11 @@ _TALKING = numbers(
     "How many people talk with us?",
     "In talk: those who replied to us in the last 28 days, followers or not. Committed: those of "
     "them who came back on four days or more. An audience that grows without these two is a list "
-    "of names. The change says how many more, or fewer, are in talk than 28 days ago.",
-    Line("in talk", _IN_TALK, colour="light-green"),
+    "of names. Against 28 days ago: how many more, or fewer, are in talk now.",
+    Line("in talk", _IN_TALK, colour=TALK),
     Line("committed", people("committed_members"), colour=TALK),
     Line(
-        "in talk, against 28 days ago",
+        "against 28 days ago",
         f"{_IN_TALK} - {people('relationships', '28d', stage=('connection', 'conversation'))}",
         none="not yet known",
     ),
@@ -101,7 +102,7 @@ _CONNECTING = lines(
 
 _BAND = (
     "The band is what is usual: about the middle one of the four weeks before, as wide as the "
-    "alert allows by default"
+    "alert allows by default, and there as soon as there are four"
 )
 _REPLIES = lines(
     "How many replies do we get in a week?",
@@ -115,7 +116,8 @@ _REPLIES = lines(
 
 _FOLLOWS = lines(
     "How many people begin to follow in a week?",
-    f"Follows that began in the 7 days up to each moment; who left again is not taken off. {_BAND}.",
+    "Follows that began in the 7 days up to each moment; who left again is not taken off. "
+    f"{_BAND}.",
     Line(
         "follows in 7 days", 'account:closeknit_follows:sum{account="$account",window="7d"}', GROW
     ),
@@ -241,10 +243,24 @@ def engagement() -> str:
         (8, [(12, _ANSWERING), (12, _WAITING)]),
         (8, [(12, _WON), (12, _STAYING)]),
         (8, [(12, _OFTEN), (12, _WHO)]),
-        variables=[
-            choice("account", "Account", "account:closeknit_account_info:max", of="account")
+        variables=[choice("account", "Account", info(), of="account")],
+        alerts=[
+            Alerts(
+                "Growth without engagement",
+                f'account="$account",alertname!="{_WAITING_ALERT}"',
+                [
+                    "Do newcomers engage?",
+                    "Connecting or merely growing?",
+                    "How many replies do we get in a week?",
+                    "How many people begin to follow in a week?",
+                ],
+            ),
+            Alerts(
+                "People wait for answers",
+                f'account="$account",alertname="{_WAITING_ALERT}"',
+                ["Are we answering?", "Who waits for our answer, and how long?"],
+            ),
         ],
-        alerts='account="$account"',
         since="now-56d",
         refresh="5m",
     )

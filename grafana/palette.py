@@ -41,10 +41,10 @@ CALM: Final = "text"
 """Nothing is to be said about it: the colour of words."""
 
 TENURES: Final = (
-    Part("0-7d", "in the last 7 days", "#5f63d9"),
-    Part("7-28d", "1 to 4 weeks ago", "#9ca0ee"),
-    Part("28-90d", "4 weeks to 3 months ago", "#c6a3e8"),
-    Part("90d+", "longer ago", USUAL),
+    Part("0-7d", "in the last 7 days", "#7479f2"),
+    Part("7-28d", "1 to 4 weeks ago", "#b37fe0"),
+    Part("28-90d", "4 weeks to 3 months ago", "#a7adb8"),
+    Part("90d+", "longer ago", "#6b7280"),
 )
 """When somebody began to follow, the latest first."""
 

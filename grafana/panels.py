@@ -69,11 +69,9 @@ def lines(
 ) -> timeseries.Panel:
     """Lines over time.
 
-    Args:
-        least, most: the ends of the axis; None leaves them to the data.
-        limit: a value that is drawn across, and its colour.
-        none: what stands there without data.
-        interval: how often there is something new; empty for every scrape.
+    `least` and `most` are the ends of the axis, which None leaves to the data; `limit` is a value
+    that is drawn across, and its colour; `none` stands there without data; `interval` is how often
+    there is something new, every scrape unless it says otherwise.
     """
     panel = (
         timeseries.Panel()
@@ -175,9 +173,8 @@ def rows(
 ) -> table.Panel:
     """A table as of now: a row for each set of labels, a column for each query.
 
-    Args:
-        labels: the labels that are columns too, and their headings, in their order.
-        links: where a click on a label leads: what is said of it, and the address.
+    `labels` are those that are columns too, with their headings, in their order; `links` say where
+    a click on a label leads: what is said of it, and the address.
     """
     refs = {f"Value #{_ref(at)}": column.name for at, column in enumerate(columns)}
     named = {**labels, **{value: name for value, name in refs.items() if name}}
@@ -188,7 +185,7 @@ def rows(
         .datasource(SOURCE)
         .unit(NUMBER)
         .decimals(0)
-        .no_value("–")
+        .no_value("-")
         .filterable(True)
         .color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
         .thresholds(_thresholds([(None, CALM)]))

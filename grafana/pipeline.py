@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from grafana.board import PIPELINE, board, choice
+from grafana.board import PIPELINE, Alerts, board, choice
 from grafana.palette import ACT, CALM, TALK, USUAL
 from grafana.panels import SECONDS, SHARE, Line, layers, lines, numbers, rows
 from streams.alerting.thresholds import DEFAULTS
@@ -291,7 +291,7 @@ def pipeline() -> str:
         (8, [(6, _MEMORY), (6, _CPU), (6, _SERIES), (6, _SCRAPE)]),
         (9, [(14, _PLACES), (10, _VERSIONS)]),
         variables=[choice("worker", "Worker", "closeknit_build_info", of="instance", several=True)],
-        alerts='about="pipeline"',
+        alerts=[Alerts("Alerts of the pipeline", 'about="pipeline"')],
         since="now-6h",
         refresh="30s",
     )

@@ -5,7 +5,8 @@ from typing import Final
 
 from grafana.palette import USUAL
 from grafana.panels import Line
-from streams.alerting.thresholds import Divergence
+from streams.alerting.thresholds import DEFAULTS, Divergence
+from streams.metrics.accounts import OTHER
 
 CHOSEN: Final = '{account="$account"}'
 WEEKS: Final = '{account="$account",window="7d"}'
@@ -15,6 +16,12 @@ _LEAST_BASE: Final = 20
 
 _LONGEST_RANGE: Final = 13
 """Weeks in 90 days, which is as far as Prometheus remembers by default."""
+
+
+def info(*more: str) -> str:
+    """What is known of each account that has series of its own."""
+    matchers = [f'account!="{OTHER}"', *more]
+    return f"account:closeknit_account_info:max{{{','.join(matchers)}}}"
 
 
 def people(metric: str, ago: str = "", **labels: str | tuple[str, ...]) -> str:
@@ -56,22 +63,28 @@ def band(metric: str, limits: Divergence) -> Iterator[Line]:
     """What is usual of a week of the chosen account, and the range about it."""
     yield Line("usual range", upper(metric, limits, WEEKS), USUAL, fill_to="lower end")
     yield Line("lower end", lower(metric, limits, WEEKS), USUAL, hidden=True)
-    yield Line("a usual week", f"account:closeknit_{metric}:usual{WEEKS}", USUAL, dashed=True)
+    yield Line("a usual week", _usual(metric, WEEKS), USUAL, dashed=True)
 
 
 # A finding needs both: a change by a share of what is usual, and by so many of its square roots. So
 # the range within which nothing is found ends where the farther of the two does.
 
 
+def _usual(metric: str, some: str) -> str:
+    """The median of the weeks before, where there are enough of them for one."""
+    weeks = f"account:closeknit_history_weeks:count >= {DEFAULTS.trust.history_weeks}"
+    return f"(account:closeknit_{metric}:usual{some} and on (account) {weeks})"
+
+
 def upper(metric: str, limits: Divergence, some: str) -> str:
     """The upper end of what is usual, for some selected accounts."""
-    usual = f"account:closeknit_{metric}:usual{some}"
+    usual = _usual(metric, some)
     by_chance = f"({usual} + {limits.roots:g} * sqrt({usual}))"
     return f"({limits.follows_above:g} * {usual} > {by_chance}) or {by_chance}"
 
 
 def lower(metric: str, limits: Divergence, some: str) -> str:
     """The lower end of what is usual, for some selected accounts."""
-    usual = f"account:closeknit_{metric}:usual{some}"
+    usual = _usual(metric, some)
     by_chance = f"({usual} - {limits.roots:g} * sqrt({usual}))"
     return f"clamp_min(({limits.replies_below:g} * {usual} < {by_chance}) or {by_chance}, 0)"

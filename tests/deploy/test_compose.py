@@ -216,6 +216,8 @@ def test_the_demo_is_a_profile_and_everything_else_is_always_there():
     """Its services only add to what runs for real."""
     assert {name for name in SERVICES if name.startswith("demo-")} == DEMO
     assert all(SERVICES[name]["profiles"] == ["demo"] for name in DEMO)
+    # A script that were the first process of its container would hear no signal.
+    assert all(SERVICES[name]["init"] for name in DEMO)
 
 
 def test_the_demo_writes_a_past_where_prometheus_keeps_its_own():

@@ -96,11 +96,10 @@ def panel(title: str) -> Panel:
     return next(panel for panel in PANELS if panel.title == title)
 
 
-def annotation(board: str) -> str:
-    """The query whose answers are drawn into the charts of a dashboard."""
-    (found,) = BOARDS[board]["annotations"]["list"]
-    expr: str = found["expr"]
-    return expr
+def annotations(board: str) -> dict[str, str]:
+    """The queries whose answers are drawn into the charts of a dashboard, by their names."""
+    listed = BOARDS[board].get("annotations", {}).get("list", ())
+    return {one["name"]: one["expr"] for one in listed}
 
 
 def choices(board: str) -> dict[str, tuple[str, str]]:
@@ -117,7 +116,8 @@ def every_query() -> Iterator[tuple[str, str]]:
     for board, query in QUERIES:
         yield f"{board}: {query.panel} {query.ref}", query.expr
     for board in BOARDS:
-        yield f"{board}: annotation", annotation(board)
+        for name, expr in annotations(board).items():
+            yield f"{board}: {name}", expr
         for name, (metric, _) in choices(board).items():
             yield f"{board}: variable {name}", metric
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -15,7 +17,7 @@ from tests.grafana.boards import Query, filled
 from tests.history import history
 from tests.past import Labels, Past, Points, Prometheus, Span
 
-HOUR = 3600
+HOUR, DAY = 3600, 86_400
 START, END = DEMO.start // 1000, DEMO.end // 1000
 
 WEEKS = Span(START + 12 * HOUR, END - 12 * HOUR, 12 * HOUR)
@@ -23,6 +25,10 @@ WEEKS = Span(START + 12 * HOUR, END - 12 * HOUR, 12 * HOUR)
 
 MINUTES = Span(END - 1800, END, 60)
 """The last half hour, as seen every minute: counters need it."""
+
+
+EIGHT_WEEKS = Span(END - 56 * DAY, END, 12 * HOUR)
+"""What the dashboard shows at first."""
 
 
 class Demo(NamedTuple):
@@ -44,10 +50,17 @@ class Demo(NamedTuple):
         return dict(points)
 
 
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    past = Past(tmp_path_factory.mktemp("past"), lookback="12h")
+@contextmanager
+def demo_world(folder: Path) -> Iterator[Prometheus]:
+    """Let the world pass, and start a Prometheus in which it has."""
+    past = Past(folder, lookback="12h")
     past.add(history(DEMO, chain(WEEKS.moments, MINUTES.moments)))
     past.record(groups(DEFAULTS), [WEEKS, MINUTES])
     with past.running() as prometheus:
+        yield prometheus
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with demo_world(tmp_path_factory.mktemp("past")) as prometheus:
         yield Demo(prometheus)

@@ -46,10 +46,8 @@ def test_each_panel_asks_a_question_and_explains_the_answer(panel):
 
 
 def test_no_question_is_asked_twice():
-    """But one: each account dashboard says whether it can be trusted."""
-    titles = [panel.title for panel in PANELS]
-    twice = {title for title in titles if titles.count(title) > 1}
-    assert twice == {"Can I trust these numbers?"}
+    """On any dashboard."""
+    assert len({panel.title for panel in PANELS}) == len(PANELS)
 
 
 @each_panel
