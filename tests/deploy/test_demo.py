@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
@@ -77,6 +78,13 @@ def _past(past: Path, data: Path, *ports: int) -> list[str]:
     return [shell, path, str(past), str(data), *map(str, ports)]
 
 
+def _end_all(shell: subprocess.Popen[str]) -> None:
+    """End a script, and what it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(shell.pid, signal.SIGKILL)
+    shell.wait()
+
+
 @pytest.fixture(scope="module")
 def demo(embedded_broker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     tool("prometheus")
@@ -91,9 +99,12 @@ def demo(embedded_broker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iter
         began = _history(system, past, first_day)
         assert began.returncode == 0, began.stderr
         recording = subprocess.Popen(
-            _past(past, data, free_port(), free_port()), stderr=subprocess.PIPE, text=True
+            _past(past, data, free_port(), free_port()),
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
-        at_the_end.callback(recording.kill)
+        at_the_end.callback(_end_all, recording)
         worker = system.worker()
         worker.await_ready()
         live = subprocess.Popen(script("demo-live"), env=_environment(system, past), text=True)
