@@ -96,7 +96,7 @@ _OUTCOMES = layers(
     "Late ones are too old for any window. Rerouted ones came from a producer that places keys by "
     "another hash. Invalid ones are dead letters.",
     Line("{{outcome}}", f"sum by (outcome) ({_rate('closeknit_events_total')})"),
-    unit="reqps",
+    unit="eps",
     decimals=1,
 )
 
@@ -108,7 +108,7 @@ _TOPICS = layers(
         "{{topic}}",
         "sum by (topic) (" + _rate("closeknit_events_total", 'outcome!="tick"') + ")",
     ),
-    unit="reqps",
+    unit="eps",
     decimals=1,
 )
 
@@ -117,7 +117,7 @@ _DEAD = layers(
     "Dead letters in a second, by reason. Each is kept, and can be sent again when its cause is "
     "gone: closeknit dead-letters list, show, redrive.",
     Line("{{reason}}", f"sum by (reason) ({_rate('closeknit_dead_letters_total')}) > 0"),
-    unit="reqps",
+    unit="eps",
     decimals=3,
     none="Nothing is refused",
 )

@@ -100,7 +100,8 @@ class Facts(NamedTuple):
     Attributes:
         account: its id.
         clock: the hour at which the tables stand.
-        since: the first hour of which anything is known; None: nothing happened yet.
+        since: the hour by which the first in a hundred relationships was there; None: nothing
+            happened yet. An event that arrives weeks late makes no account weeks older.
         weeks: this week last; before it those of the four before it that are known as a whole.
         joined: who followed in the last 28 days; before that, in the 28 days before.
         by_day: what happened in each of the last 56 times 24 hours, the latest last: follows,
@@ -204,7 +205,7 @@ class _Account:
 
     def __init__(self, clock: int) -> None:
         self.clocks = [clock - WEEK * weeks for weeks in range(WEEKS_BACK + 1)]
-        self.since: int | None = None
+        self.first: list[int] = []  # the hour in which each relationship began
         self.happened: filing.Moves = {}  # by hour, now; that is the same at every clock
         self.filed: list[filing.Moves] = [{} for _ in self.clocks]
         self.spoke: Counter[int] = Counter()  # new followers who ever replied, by clock
@@ -218,7 +219,7 @@ class _Account:
         filing.recount(self.happened, value)
         hours = _hours(relationship)
         if hours:
-            self.since = min(hours) if self.since is None else min(self.since, *hours)
+            self.first.append(min(hours))
         places: Sequence[int] = ()
         connected = [False, False]
         for ago, clock in enumerate(self.clocks):
@@ -267,7 +268,7 @@ class _Account:
         found = Facts(
             account,
             self.clocks[0],
-            self.since,
+            sorted(self.first)[len(self.first) // 100] if self.first else None,
             tuple(reversed(weeks)),
             Joined(**self.joined[self.clocks[0]]),
             Joined(**self.joined[self.clocks[-1]]),

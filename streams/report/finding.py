@@ -1,8 +1,9 @@
 """The finding: one headline about an account, and one sentence with the numbers that bear it out.
 
-A change counts by the rule of the alert RepliesFallWhileFollowsRise: a fall below 0.7 or a rise
-above 1.3 times the usual week (the median of the four before), by more than 3 times the square
-root of it, of at least 20. So small numbers are never news: of those it says that they are small.
+A change counts by the rule of the alert RepliesFallWhileFollowsRise, and its default thresholds: a
+fall below a share, or a rise above a multiple, of the usual week (the median of the four before),
+by so many times the square root of it, of at least so many. So small numbers are never news: of
+those it says that they are small.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ from math import sqrt
 from statistics import median
 from typing import Final, NamedTuple
 
+from streams.alerting.thresholds import Divergence
 from streams.core.time import HORIZON
 from streams.people.why import count
 from streams.report.facts import WEEK, WEEKS_BACK, Facts, Week, share
 
-ENOUGH: Final = 20
-"""Below this many, a number is too small to draw a conclusion from."""
+_ALERT: Final = Divergence()
 
-_FALL, _RISE, _ROOTS = 0.7, 1.3, 3.0
+ENOUGH: Final = _ALERT.least_replies
+"""Below this many, a number is too small to draw a conclusion from."""
 
 _ANSWERED_WELL, _HARDLY_ANSWERED = 0.75, 0.25
 _HOLLOW = 0.25  # of those who came, so few have ever engaged
@@ -206,11 +208,13 @@ def _months(facts: Facts, what: str) -> tuple[int, int]:
 
 
 def _falls(n: float, base: float) -> bool:
-    return base >= ENOUGH and n < _FALL * base and base - n > _ROOTS * sqrt(base)
+    chance = _ALERT.roots * sqrt(base)
+    return base >= ENOUGH and n < _ALERT.replies_below * base and base - n > chance
 
 
 def _rises(n: float, base: float) -> bool:
-    return n >= ENOUGH and n > _RISE * base and n - base > _ROOTS * sqrt(base)
+    chance = _ALERT.roots * sqrt(base)
+    return n >= ENOUGH and n > _ALERT.follows_above * base and n - base > chance
 
 
 def _then(facts: Facts) -> Week:

@@ -186,11 +186,14 @@ def test_worth_a_reply_is_the_closest_who_has_waited_for_a_day() -> None:
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
-def test_the_ending_fits(width: int) -> None:
-    """A table for as many accounts at a time as there is room for."""
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_the_ending_fits(width: int, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table for as many accounts at a time as there is room for, in ASCII where need be."""
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding))
     console = a_console(width)
     course = Course(DEMO, 70)
     ids = [cast.id for cast in course.cast]
     tell(console, course, facts(after(STORY), accounts=ids), Strength())
     assert max(map(len, printed(console).splitlines())) <= width
+    assert printed(console).isascii() == (encoding == "ascii")
     assert printed(console).count("Followers") == {40: 4, 80: 1, 120: 1}[width]

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from streams.alerting.thresholds import DEFAULTS
 from streams.core.series import FAMILIES
 from streams.core.time import DAY_MS, format_ms, parse_at
 from streams.synthetic import DEMO, World, deliveries
@@ -164,6 +165,11 @@ def test_the_past_is_recorded_every_five_minutes(family, demo):
     counted = demo.prometheus.ask(f"count_over_time(account:{family}:sum[6h])", time=noon)
     assert counted
     assert set(counted.values()) <= {72.0, 73.0}  # Prometheus 2 counts both ends
+
+
+def test_the_worker_is_found_under_the_job_that_the_alerts_watch(demo):
+    """Under another one it would be down without anybody being told."""
+    assert list(demo.prometheus.ask(f'up{{job="{DEFAULTS.job}"}}').values()) == [1]
 
 
 def test_every_rule_is_evaluated_without_an_error(demo):

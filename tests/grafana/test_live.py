@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isnan
+from math import isnan, sqrt
 from statistics import fmean
 
 import pytest
@@ -99,14 +99,17 @@ def test_they_can_be_trusted(demo):
 # How many people talk with us?
 
 
-def test_talk_is_connections_and_conversations_and_its_change_their_difference(demo):
+@pytest.mark.parametrize("account", sorted(ACCOUNTS))
+def test_talk_is_connections_and_conversations_and_its_change_their_difference(account, demo):
     """Followers or not."""
     talk, committed, change = (
-        next(iter(demo.ask(one).values())) for one in panel("How many people talk with us?").queries
+        next(iter(demo.ask(one, account=account).values()))
+        for one in panel("How many people talk with us?").queries
     )
-    selector = 'closeknit_relationships{account="peak-sneakers",stage=~"connection|conversation"}'
+    some = f'account="{account}",stage=~"connection|conversation"'
     now, before = (
-        sum(demo.prometheus.at(selector, moment).values()) for moment in (END, END - 28 * DAY)
+        sum(demo.prometheus.at(f"closeknit_relationships{{{some}}}", moment).values())
+        for moment in (END, END - 28 * DAY)
     )
     assert (talk, change) == (now, now - before)
     assert 0 < committed < talk
@@ -239,15 +242,39 @@ def test_a_line_leaves_its_band_when_the_alert_finds_something(title, line, side
         assert found[moment] < edge[moment] if side == "lower end" else found[moment] > edge[moment]
 
 
-@pytest.mark.parametrize("title", [one.title for one in PANELS if one.title.endswith("in a week?")])
-def test_the_usual_lies_in_its_range(title, demo):
-    """And the range begins at nothing or above."""
+@pytest.mark.parametrize("metric", ["replies", "follows"])
+def test_the_range_ends_where_the_farther_threshold_is(metric, demo):
+    """Recomputed from what was scraped: 70 % and 130 % of the median, or three of its roots.
+
+    nothing ... lower end .... a usual week .... upper end
+                min(0.7 u, u - 3 sqrt(u))        max(1.3 u, u + 3 sqrt(u))
+    """
+    title = next(
+        one.title for one in PANELS if metric in str(one.overrides) and "week" in one.title
+    )
     upper, lower, usual = (
         demo.line(query(title, name).expr, WEEKS)
         for name in ("usual range", "lower end", "a usual week")
     )
-    for moment, middle in usual.items():
-        assert 0 <= lower[moment] <= middle <= upper[moment]
+    weeks = {
+        "replies": 'closeknit_interactions_previous{account="$account",window="7d",'
+        'direction="inbound",kind="reply"}',
+        "follows": 'closeknit_follows_previous{account="$account",window="7d"}',
+    }[metric]
+    median = demo.line(f"quantile(0.5, sum by (ago) ({weeks}))", WEEKS)
+    assert usual
+    for moment, u in usual.items():
+        assert u == median[moment]
+        assert lower[moment] == pytest.approx(max(0, min(0.7 * u, u - 3 * sqrt(u))))
+        assert upper[moment] == pytest.approx(max(1.3 * u, u + 3 * sqrt(u)))
+
+
+def test_nothing_is_usual_before_there_are_four_weeks(demo):
+    """The median of weeks in which nobody was there is none."""
+    for one in PANELS:
+        if one.title.endswith("in a week?"):
+            usual = demo.line(query(one.title, "a usual week").expr, WEEKS)
+            assert min(usual) > START + 28 * DAY
 
 
 # Are we answering?
@@ -270,6 +297,24 @@ def test_all_who_wait_are_in_the_layers(demo):
     assert sum(value for layer in layers for value in layer.values()) == waiting[frozenset()]
 
 
+# Won or lost?
+
+
+@pytest.mark.parametrize("account", sorted(ACCOUNTS))
+def test_won_less_lost_is_the_difference_to_the_week_before(account, demo):
+    """Recomputed from what was scraped."""
+    (won,) = panel("Are connections won or lost?").queries
+    line = demo.line(won.expr, WEEKS, account=account)
+    counts = demo.line(
+        f'sum(closeknit_relationships{{account="{account}",stage="connection"}})', WEEKS
+    )
+    assert line == {
+        moment: counts[moment] - counts[moment - 7 * DAY]
+        for moment in counts
+        if moment - 7 * DAY in counts
+    }
+
+
 # How often do they come?
 
 
@@ -283,7 +328,19 @@ def test_everybody_who_came_is_in_one_layer(account, demo):
     active = demo.line(
         'sum(closeknit_active_members{account="$account",window="28d"})', WEEKS, account=account
     )
+    nested = [
+        demo.line(
+            f'sum(closeknit_members_by_activity{{account="$account",at_least_days="{days}"}})',
+            WEEKS,
+            account=account,
+        )
+        for days in (16, 8, 4, 2)
+    ]
     assert all(value >= 0 for layer in layers for value in layer.values())
+    for upto, at_least in enumerate(nested, 1):
+        assert [
+            sum(parts) for parts in zip(*(one.values() for one in layers[:upto]), strict=True)
+        ] == list(at_least.values())
     assert [sum(parts) for parts in zip(*(one.values() for one in layers), strict=True)] == list(
         active.values()
     )
@@ -337,6 +394,21 @@ def test_each_account_is_compared_with_itself(demo):
     assert column(demo, "Replies are")["harbour-coffee"] == 0
     assert column(demo, "Follows are")["harbour-coffee"] == 0
     assert column(demo, "Replies are")["inkwell-books"] <= 0
+
+
+def test_the_words_are_those_of_the_range_on_the_other_dashboard(demo):
+    """Fewer is below its lower end, more above its upper one."""
+    for metric, name in (("replies", "Replies are"), ("follows", "Follows are")):
+        words = column(demo, name)
+        title = next(
+            one.title for one in PANELS if metric in str(one.overrides) and "week" in one.title
+        )
+        for account, word in words.items():
+            week, upper, lower = (
+                next(iter(demo.ask(query(title, legend), account=account).values()))
+                for legend in (f"{metric} in 7 days", "usual range", "lower end")
+            )
+            assert word == (week > upper) - (week < lower), (account, metric)
 
 
 def test_changes_are_against_28_days_ago(demo):

@@ -150,6 +150,13 @@ def test_a_week_that_is_not_known_as_a_whole_is_none() -> None:
     assert len(found.weeks) == 2
 
 
+def test_one_event_that_comes_weeks_late_makes_no_account_weeks_older() -> None:
+    """Else its first weeks would be compared with weeks of nothing."""
+    hundred = [event for n in range(100) for event in events(f"m{n}: like in 240h")]
+    (found,) = facts(changelog_after([*hundred, *events("late: like in 1000h")]))
+    assert found.before is None
+
+
 def test_ignored_members_are_counted_and_never_named() -> None:
     """Also those ignored after the fact: the census has them, a list must not."""
     (everybody,) = facts(after(STORY))

@@ -58,9 +58,12 @@ def demo(*, days: int, speed: float | None, fast: bool, keep: bool) -> None:
     worker's metrics say, and ends with what the tables know: who connects, who merely grows, and
     who is worth a reply. Your settings play no part, and nothing stays behind.
     """
-    # Whatever asks us to end: a worker and a broker are to be told.
+    if speed and fast:
+        raise click.UsageError("--speed and --fast exclude each other: choose one")
+    # Whatever asks us to end is Ctrl-C: the terminal is to be left as it was. But for nohup.
     for sign in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, signal.default_int_handler)
+        if signal.getsignal(sign) is signal.SIG_DFL:
+            signal.signal(sign, signal.default_int_handler)
     screen = console()
     live = fits(screen)
     if speed is None and live and not fast:
@@ -77,9 +80,10 @@ def demo(*, days: int, speed: float | None, fast: bool, keep: bool) -> None:
         if keep:
             _invite(screen, stage)
             _wait(stage)
-            screen.print("Ended. Nothing stays behind.")
         else:
             _go_on(screen)
+    if keep:
+        screen.print("Ended. Nothing stays behind.")
 
 
 async def _watch(

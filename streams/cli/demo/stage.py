@@ -69,7 +69,7 @@ class Stage:
                 with topics.administration(self.settings.connection()) as admin:
                     topics.create(admin, planned_topics(self.settings))
                 self._start_worker(folder)
-        except BrokerUnavailableError as error:
+        except (BrokerUnavailableError, OSError) as error:
             self._props.close()
             raise Failure(str(error)) from error
         except BaseException:
