@@ -129,8 +129,8 @@ def write(folder: Path, world: World, rules: Rules, records: list[Record], now_m
                 "interval": "5m",  # for so long does a chart look back
                 "rules": [rule.document() for rule in level[part::_PARTS]],
             }
-            file = folder / f"level-{number}-{part}.json"  # which is YAML too
-            file.write_text(json.dumps({"groups": [group]}))
+            path = folder / f"level-{number}-{part}.json"  # which is YAML too
+            path.write_text(json.dumps({"groups": [group]}))
     (folder / "start").write_text(f"{world.start // 1000}\n")
     (folder / "end").write_text(f"{now_ms // 1000}\n")
 
