@@ -30,6 +30,7 @@ format: $(READY) ## Put the code in order
 
 dashboards: $(READY) ## Build grafana/dashboards
 	$(BIN)/python -m grafana
+	$(BIN)/python deploy/kubernetes/build.py
 
 picture: $(READY) ## Draw docs/demo.svg from a run of the demo, docs/dashboard.svg with Prometheus
 	$(BIN)/python docs/picture.py
@@ -37,6 +38,7 @@ picture: $(READY) ## Draw docs/demo.svg from a run of the demo, docs/dashboard.s
 
 rules: $(READY) ## Build deploy/prometheus/rules with the thresholds of deploy/prometheus/alerts.toml
 	$(BIN)/python -m streams.alerting deploy/prometheus/alerts.toml deploy/prometheus/rules
+	$(BIN)/python deploy/kubernetes/build.py
 
 lock: $(READY) ## Choose the newest allowed versions and write their hashes (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra embedded --universal --python-version 3.11 \

@@ -27,8 +27,10 @@ from tests.deploy.files import (
 COMPOSE = compose()
 SERVICES = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
-WORKERS = {name: service for name, service in OURS.items() if service["command"] == ["worker"]}
+CALLED = {name: service for name, service in OURS.items() if "entrypoint" not in service}
+WORKERS = {name: service for name, service in CALLED.items() if service["command"] == ["worker"]}
 ONCE = {name for name, service in SERVICES.items() if service["restart"] == "no"}
+DEMO = {name for name, service in SERVICES.items() if "profiles" in service}
 
 each_service = pytest.mark.parametrize("name", SERVICES)
 each_of_ours = pytest.mark.parametrize("name", OURS)
@@ -68,11 +70,13 @@ def test_each_published_port_is_open_to_this_machine_only(name):
 
 @each_service
 def test_what_stays_is_restarted_and_watched_and_what_ends_is_neither(name):
-    """Our workers bring the health check of their image; what runs once answers no HTTP."""
+    """Our workers bring the health check of their image; what ends answers no HTTP."""
     service = SERVICES[name]
-    if name in ONCE:
+    if name in ONCE | DEMO:
         assert service["healthcheck"] == {"disable": True}
+        assert service["restart"] in {"no", "on-failure"}
         return
+    # Also after a restart of Docker, which `on-failure` would not see.
     assert service["restart"] == "unless-stopped"
     if name in WORKERS:
         assert "healthcheck" not in service
@@ -87,7 +91,8 @@ def test_each_service_waits_for_what_can_come_true(name):
         completes = wait["condition"] == "service_completed_successfully"
         assert wait["condition"] == "service_healthy" or completes
         assert completes == (needed in ONCE)
-        assert "profiles" not in SERVICES[needed]
+        # Compose refuses a file in which somebody waits for what is not there.
+        assert needed not in DEMO or name in DEMO
 
 
 def test_each_volume_is_declared_and_used_and_each_file_is_there():
@@ -105,16 +110,21 @@ def test_no_service_is_given_a_secret(name):
         assert not re.search(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|_KEY", variable)
 
 
-@each_of_ours
-def test_each_of_ours_can_write_only_where_it_must(name):
-    """Read-only root, no capabilities, no way to get any."""
+@each_service
+def test_each_can_do_no_more_than_it_must(name):
+    """A user without rights and no way to get any, a read-only root, a limit to its memory."""
     service = SERVICES[name]
-    assert service["read_only"]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service.get("user") or name in OURS  # whose user is in the image
+    assert service.get("user") not in {"root", "0"}
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    if name != "kafka":  # the file says why
+        assert service["read_only"]
+        assert service["tmpfs"] == ["/tmp:mode=1777"]
 
 
-@each_of_ours
+@pytest.mark.parametrize("name", CALLED)
 def test_each_command_is_one_of_our_command_line(name):
     """Parsed by the command line itself, down to the files that it names."""
     service = SERVICES[name]
@@ -137,20 +147,18 @@ def test_the_test_above_would_notice_a_wrong_command(wrong):
         parse(wrong)
 
 
-@pytest.mark.parametrize("clock", ["", "event", "wall"])
 @each_of_ours
-def test_each_environment_makes_settings(name, clock, monkeypatch, tmp_path):
+def test_each_environment_makes_settings(name, monkeypatch, tmp_path):
     """With the variables of the image below those of the service; a misspelt one is refused."""
     monkeypatch.chdir(tmp_path)
-    filled = compose({"CLOSEKNIT_CLOCK": clock} if clock else {})["services"][name]
-    ours = image_environment() | filled["environment"]
+    ours = image_environment() | SERVICES[name]["environment"]
     for variable, value in ours.items():
         if variable.startswith("CLOSEKNIT_"):
             monkeypatch.setenv(variable, value)
     settings = load()
     known = {f"CLOSEKNIT_{field.upper()}" for field in type(settings).model_fields}
     assert {variable for variable in ours if variable.startswith("CLOSEKNIT_")} <= known
-    assert settings.clock == (clock or "wall")
+    assert settings.clock == "wall"
     assert settings.broker in SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
     assert settings.http_host == "0.0.0.0"
 
@@ -195,11 +203,40 @@ def _provisioned(kind):
     return yaml.safe_load(file.read_text())
 
 
-def test_compose_itself_takes_the_file():
+def test_prometheus_knows_alertmanager():
+    """At the port that it has there."""
+    (manager,) = yaml.safe_load(PROMETHEUS.read_text())["alerting"]["alertmanagers"]
+    (group,) = manager["static_configs"]
+    (address,) = group["targets"]
+    host, port = address.split(":")
+    assert SERVICES[host]["ports"] == [f"127.0.0.1:{port}:{port}"]
+
+
+def test_the_demo_is_a_profile_and_everything_else_is_always_there():
+    """Its services only add to what runs for real."""
+    assert {name for name in SERVICES if name.startswith("demo-")} == DEMO
+    assert all(SERVICES[name]["profiles"] == ["demo"] for name in DEMO)
+    # A script that were the first process of its container would hear no signal.
+    assert all(SERVICES[name]["init"] for name in DEMO)
+
+
+def test_the_demo_writes_a_past_where_prometheus_keeps_its_own():
+    """The same volume, and the very release that will read it."""
+    past, prometheus = SERVICES["demo-past"], SERVICES["prometheus"]
+    assert past["image"] == prometheus["image"]
+    assert past["user"] == prometheus["user"]
+    (storage,) = (m for m in mounts(prometheus) if m.source == "prometheus")
+    assert storage in mounts(past)
+    assert f"--storage.tsdb.path={storage.target}" in prometheus["command"]
+    assert past["command"][1] == storage.target
+
+
+@pytest.mark.parametrize("profile", [[], ["--profile", "demo"]], ids=["default", "demo"])
+def test_compose_itself_takes_the_file(profile):
     """Its checks are not ours to repeat."""
     found = shutil.which("docker-compose")
     if found is None:
         missing("docker-compose is not installed (Debian: apt-get install docker-compose)")
-    command = [found, "--file", str(REPOSITORY / "docker-compose.yml"), "config", "--quiet"]
+    command = [found, "--file", str(REPOSITORY / "docker-compose.yml"), *profile, "config", "-q"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

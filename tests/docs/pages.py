@@ -13,6 +13,7 @@ PAGES = (
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "deploy/README.md",
     "docs/alerts.md",
     "docs/architecture.md",
     "docs/glossary.md",
