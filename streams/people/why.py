@@ -8,7 +8,7 @@ from streams.core.relationship import Relationship
 from streams.core.time import format_ms, hour_of
 from streams.people.facts import Heard, Waiting, heard, heard_since, waiting
 
-_PLURALS = {"reply": "replies"}
+_PLURALS = {"person": "people", "reply": "replies"}
 _KINDS = ("reply", "share", "like")  # what weighs most comes first
 
 

@@ -96,8 +96,8 @@ def _growing(facts: Facts) -> str | None:
     if not rises or not (falls or hollow):
         return None
     came = (
-        f"{people(joined.came)} followed in the last 28 days; {joined.left:,} left again and "
-        f"{joined.spoke:,} {'has' if joined.spoke == 1 else 'have'} ever spoken."
+        f"{count(joined.came, 'person')} followed in the last 28 days; {joined.left:,} left again "
+        f"and {joined.spoke:,} {'has' if joined.spoke == 1 else 'have'} ever spoken."
     )
     fell = f" Replies fell from {replies:,} in a usual week to {now.replies:,}."
     rest = f" Of all of them, {joined.engaged:,} ever liked, shared or replied."
@@ -113,10 +113,10 @@ def _unanswered(facts: Facts) -> str | None:
     if now.answered >= _HARDLY_ANSWERED * now.repliers and not _falls(now.answered, expected):
         return None
     return (
-        f"Of {people(now.repliers)} who replied this week, "
+        f"Of {count(now.repliers, 'person')} who replied this week, "
         f"{f'{now.answered:,}' if now.answered else 'nobody'} "
         f"{'have' if now.answered > 1 else 'has'} your answer; {ago(facts)} it was "
-        f"{then.answered:,} of {then.repliers:,}. {people(now.waiting)} "
+        f"{then.answered:,} of {then.repliers:,}. {count(now.waiting, 'person')} "
         f"{'is' if now.waiting == 1 else 'are'} waiting, {then.waiting:,} then."
     )
 
@@ -127,8 +127,9 @@ def _quiet(facts: Facts) -> str | None:
     if not fewer_replies and not _falls(now.connections, then.connections):
         return None
     return (
-        f"{replied(now.replies)} this week, {replies:,} in a usual one; {_connections(facts)}. "
-        f"You replied {times(now.our_replies)}, {usual(facts, 'our_replies'):,} in a usual week."
+        f"{count(now.replies, 'reply')} this week, {replies:,} in a usual one; "
+        f"{_connections(facts)}. You replied {times(now.our_replies)}, "
+        f"{usual(facts, 'our_replies'):,} in a usual week."
     )
 
 
@@ -137,8 +138,9 @@ def _leaving(facts: Facts) -> str | None:
     if now.unfollows <= now.follows or not _rises(now.unfollows, left):
         return None
     return (
-        f"{people(now.unfollows)} left this week, {left:,} in a usual one; {now.follows:,} came. "
-        f"{now.followers:,} follow now, {_then(facts).followers:,} did {ago(facts)}."
+        f"{count(now.unfollows, 'person')} left this week, {left:,} in a usual one; "
+        f"{now.follows:,} came. {now.followers:,} follow now, "
+        f"{_then(facts).followers:,} did {ago(facts)}."
     )
 
 
@@ -153,7 +155,7 @@ def _connecting(facts: Facts) -> str | None:
     if not more and not (as_many and answering):
         return None
     return (
-        f"{_connections(facts)}. Of {people(now.repliers)} who replied this week, "
+        f"{_connections(facts)}. Of {count(now.repliers, 'person')} who replied this week, "
         f"{now.answered:,} {'has' if now.answered == 1 else 'have'} your answer; of "
         f"{facts.joined.came:,} who followed in the last 28 days, {facts.joined.engaged:,} engaged "
         f"and {facts.joined.spoke:,} spoke."
@@ -169,7 +171,7 @@ def _too_few(facts: Facts) -> str | None:
     if largest >= ENOUGH:
         return None
     return (
-        f"{replied(now.replies)} and {count(now.follows, 'follow')} this week, "
+        f"{count(now.replies, 'reply')} and {count(now.follows, 'follow')} this week, "
         f"{usual(facts, 'replies'):,} and {usual(facts, 'follows'):,} in a usual one; fewer than "
         f"{ENOUGH} are too few to compare."
     )
@@ -178,7 +180,7 @@ def _too_few(facts: Facts) -> str | None:
 def _steady(facts: Facts) -> str:
     now = facts.now
     return (
-        f"{replied(now.replies)} this week, {usual(facts, 'replies'):,} in a usual one; "
+        f"{count(now.replies, 'reply')} this week, {usual(facts, 'replies'):,} in a usual one; "
         f"{_connections(facts)}; {now.follows:,} followed and {now.unfollows:,} left."
     )
 
@@ -239,16 +241,6 @@ def _how_little_is_known(facts: Facts) -> str:
     days = (facts.clock - facts.since) // 24 + 1
     are = "is" if days == 1 else "are"
     return f"{count(days, 'day')} of this account {are} known; a comparison takes {2 * WEEK // 24}."
-
-
-def people(n: int) -> str:
-    """Return "1 person", "2,000 people"."""
-    return f"{n:,} {'person' if n == 1 else 'people'}"
-
-
-def replied(n: int) -> str:
-    """Return "1 reply", "2,000 replies"."""
-    return f"{n:,} {'reply' if n == 1 else 'replies'}"
 
 
 def times(n: int) -> str:
