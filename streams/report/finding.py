@@ -88,20 +88,23 @@ def _growing(facts: Facts) -> str | None:
     now, joined = facts.now, facts.joined
     replies, follows = usual(facts, "replies"), usual(facts, "follows")
     rises = _rises(now.follows, follows) or _rises(*_months(facts, "follows"))
-    falls = _falls(now.replies, replies) or _falls(*_months(facts, "replies"))
+    month, month_before = _months(facts, "replies")
+    falls, fades = _falls(now.replies, replies), _falls(month, month_before)
     engaged = share(joined.engaged, joined.came) or 0.0
     before = facts.joined_before
     once = share(before.engaged, before.came) if before else None
     hollow = joined.came >= ENOUGH and engaged < min(_HOLLOW, (once or 1.0) / 2)
-    if not rises or not (falls or hollow):
+    if not rises or not (falls or fades or hollow):
         return None
     came = (
         f"{count(joined.came, 'person')} followed in the last 28 days; {joined.left:,} left again "
         f"and {joined.spoke:,} {'has' if joined.spoke == 1 else 'have'} ever spoken."
     )
-    fell = f" Replies fell from {replies:,} in a usual week to {now.replies:,}."
-    rest = f" Of all of them, {joined.engaged:,} ever liked, shared or replied."
-    return came + (fell if _falls(now.replies, replies) else rest)
+    if falls:
+        return f"{came} Replies fell from {replies:,} in a usual week to {now.replies:,}."
+    if fades:
+        return f"{came} Replies fell from {month_before:,} in the 28 days before to {month:,}."
+    return f"{came} Of all of them, {joined.engaged:,} ever liked, shared or replied."
 
 
 def _unanswered(facts: Facts) -> str | None:

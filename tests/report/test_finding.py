@@ -186,6 +186,15 @@ def test_the_sentence_has_the_numbers(account: Account, sentence: str) -> None:
     assert finding(account.facts()).sentence == sentence
 
 
+def test_a_fall_that_only_the_month_shows_is_told_by_the_month() -> None:
+    """By now a usual week is as low: beside that one nothing fell."""
+    account = Account(**RISE, joined=ACTIVE, now={"replies": 60}).facts()
+    replies = by_day([100, 100, 100, 100, 60, 60, 60, 60])
+    found = finding(account._replace(by_day={**account.by_day, "replies": replies}))
+    assert found.kind is Kind.GROWING
+    assert found.sentence.endswith(" Replies fell from 400 in the 28 days before to 240.")
+
+
 def test_of_an_account_that_nobody_knows_it_says_so() -> None:
     nothing = Account(known=0).facts()._replace(since=None)
     assert str(finding(nothing)) == "Too little to tell: nothing is known of this account yet."
