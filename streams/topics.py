@@ -200,7 +200,7 @@ def check(wanted: Iterable[Planned], found: Mapping[str, Found]) -> list[Finding
             findings.extend(_compare(topic, found[topic.name]))
         else:
             findings.append(
-                Finding(topic.name, True, "does not exist", "run `closeknit topics create`")
+                Finding(topic.name, True, "is missing", "run `closeknit topics create`")
             )
     findings.extend(_room_for_dead_letters(wanted, found))
     return findings

@@ -35,7 +35,8 @@ def judge_topics(findings: Sequence[Finding], count: int) -> Iterator[Found]:
     for topic, grave, text, remedy in findings:
         alike.setdefault((grave, text, remedy), []).append(topic)
     for (grave, text, remedy), topics in alike.items():
-        yield (problem if grave else warning)(f"{', '.join(topics)}: {text}", remedy)
+        said = text if len(topics) == 1 else f"each {text}"
+        yield (problem if grave else warning)(f"{', '.join(topics)}: {said}", remedy)
     if not findings:
         yield ok(f"all {count} are as they should be")
 

@@ -42,7 +42,7 @@ class Case:
     def require(self, *topics: str) -> None:
         """Skip the check unless these topics are there, with as many partitions as they should."""
         if missing := [topic for topic in topics if topic not in self.topics]:
-            raise Skip(f"{', '.join(missing)} is not there, or not as it should be")
+            raise Skip(f"missing, or not as it should be: {', '.join(missing)}")
 
 
 class Check(NamedTuple):

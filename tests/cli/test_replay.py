@@ -183,7 +183,7 @@ def test_missing_topics_are_not_created_by_accident(on_broker: Closeknit) -> Non
     """A mistyped prefix must not litter a cluster."""
     output = on_broker("replay", "-", input=event(), expect=3).output
     assert "run `closeknit topics create`" in output
-    assert "does not exist" in on_broker("topics", "check", expect=1).output
+    assert "is missing" in on_broker("topics", "check", expect=1).output
 
 
 def test_topics_with_another_number_of_partitions_are_refused(

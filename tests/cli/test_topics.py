@@ -136,7 +136,7 @@ def test_created_topics_pass_the_check_and_creating_again_changes_nothing(
     on_broker: Closeknit,
 ) -> None:
     """On a broker: create, check, create."""
-    assert "does not exist" in on_broker("topics", "check", expect=1).output
+    assert "is missing" in on_broker("topics", "check", expect=1).output
     assert on_broker("topics", "create").output.count("created ") == 6
     assert "as they should be" in on_broker("topics", "check").output
     assert on_broker("topics", "create").output.count("was there ") == 6

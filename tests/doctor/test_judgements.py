@@ -123,9 +123,9 @@ def test_a_broker_that_can_too_little_is_found(versions: Any, expected: list[Ver
 
 def test_findings_about_topics_are_told_once() -> None:
     """Not six times."""
-    missing = [Finding(name, True, "does not exist", "create") for name in ("likes", "shares")]
+    missing = [Finding(name, True, "is missing", "create") for name in ("likes", "shares")]
     finding = only(cluster.judge_topics(missing, 6))
-    assert finding == (Verdict.PROBLEM, "likes, shares: does not exist", "create")
+    assert finding == (Verdict.PROBLEM, "likes, shares: each is missing", "create")
     advice = [Finding("likes", False, "has retention", "alter")]
     assert only(cluster.judge_topics(advice, 6)).verdict is Verdict.WARNING
     assert only(cluster.judge_topics([], 6)).verdict is Verdict.OK
