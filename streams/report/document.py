@@ -177,19 +177,11 @@ def _row(facts: Facts, label: str, number: Number) -> Row:
 
 
 def _share(facts: Facts, label: str, part: Number, whole: Number) -> Row:
-    now, before = facts.now, facts.before
     shares = tuple(share(part(week), whole(week)) for week in facts.weeks)
-    change = ""
-    if before is not None and shares[-1] is not None and shares[-2] is not None:
-        points = _change(round(100 * shares[-1]) - round(100 * shares[-2]))
-        change = points if points == NO_CHANGE else f"{points} pts"
-    return Row(
-        label,
-        _with_share(part(now), shares[-1]),
-        "" if before is None else _with_share(part(before), shares[-2]),
-        change,
-        shares,
-    )
+    texts = [_with_share(part(week), of) for week, of in zip(facts.weeks, shares, strict=True)]
+    if facts.before is None:
+        return Row(label, texts[-1], "", "", shares)
+    return Row(label, texts[-1], texts[-2], points(shares[-1], shares[-2]), shares)
 
 
 NO_CHANGE: Final = "="
@@ -201,6 +193,18 @@ def _change(n: int) -> str:
 
 def _with_share(n: int, part: float | None) -> str:
     return f"{n:,}" if part is None else f"{n:,} ({percent(part)})"
+
+
+def points(now: float | None, before: float | None) -> str:
+    """Return "+6 pts", by which two percentages as shown differ; never "=" of two that do."""
+    if now is None or before is None:
+        return ""
+    n = round(now * 100) - round(before * 100)
+    if n:
+        return f"{n:+,} {'pt' if abs(n) == 1 else 'pts'}"
+    if percent(now) == percent(before):
+        return NO_CHANGE
+    return f"{'+' if now > before else '-'}<1 pt"
 
 
 def percent(part: float) -> str:

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from streams.report import Report, compose, facts
-from streams.report.document import in_short, names, newcomers, percent, rows
+from streams.report.document import in_short, names, newcomers, percent, points, rows
 from streams.report.html import page
 from streams.report.slack import BLOCKS, payload
 from streams.report.text import text
@@ -297,3 +297,20 @@ def test_of_nothing_every_format_says_so() -> None:
 )
 def test_a_share_is_none_or_all_only_if_it_is(part: float, said: str) -> None:
     assert percent(part) == said
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "said"),
+    [
+        (0.78, 0.72, "+6 pts"),
+        (0.45, 0.46, "-1 pt"),
+        (0.452, 0.454, "="),  # both are shown as 45%
+        (0.001, 0.0, "+<1 pt"),  # <1%, and 0%
+        (0.999, 1.0, "-<1 pt"),  # >99%, and 100%
+        (0.5, None, ""),  # there was nobody to have a share
+    ],
+)
+def test_shares_that_are_shown_as_two_are_not_called_the_same(
+    now: float, before: float | None, said: str
+) -> None:
+    assert points(now, before) == said
