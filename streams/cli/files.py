@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import IO, cast
 
 import click
 
-from streams.cli.running import Failure
+from streams.cli.running import Failure, visible
 
 STANDARD_OUTPUT = "-"
 
@@ -21,23 +22,28 @@ def check(name: str, force: bool) -> None:
         return
     path = Path(name)
     if path.is_file() and not force:
-        raise click.UsageError(f"{name} is there already: choose another name, or say --force")
+        raise click.UsageError(
+            f"{visible(name)} is there already: choose another name, or say --force"
+        )
     if not path.parent.is_dir():
-        raise click.UsageError(f"{name} cannot be written: there is no folder {path.parent}")
+        raise click.UsageError(
+            f"{visible(name)} cannot be written: there is no folder {visible(str(path.parent))}"
+        )
 
 
 @contextmanager
 def opened(name: str) -> Iterator[IO[bytes]]:
     """Open a file to write, packed if it ends in .gz.
 
-    It takes its name when all is in it, so that none is ever half.
+    It takes its name when all is in it, so that its readers find the old one or the whole of the
+    new one, even if several write it at once. A link goes on to lead where it led.
     """
     if name == STANDARD_OUTPUT:
         yield click.get_binary_stream("stdout")
         return
-    path = Path(name)
+    path = Path(name).resolve()
     special = path.exists() and not path.is_file()  # such as /dev/null
-    aside = path if special else path.with_name(f"{path.name}.part")
+    aside = path if special else path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with aside.open("wb") as raw:
             if name.endswith(".gz"):
@@ -48,7 +54,7 @@ def opened(name: str) -> Iterator[IO[bytes]]:
         if not special:
             aside.replace(path)
     except OSError as error:
-        raise Failure(f"{name} cannot be written: {error.strerror or error}") from None
+        raise Failure(f"{visible(name)} cannot be written: {error.strerror or error}") from None
     finally:
         if not special:
             aside.unlink(missing_ok=True)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 import orjson
 
 from streams.cli.audience import Audience, read_audience
+from streams.cli.files import STANDARD_OUTPUT, check, opened
 from streams.cli.parameters import Id
-from streams.cli.running import Failure, plain_errors, read_settings, visible
+from streams.cli.running import plain_errors, read_settings
 from streams.cli.screen import Glyphs, console, glyphs, sparkline
 from streams.report import Report, compose, facts
 from streams.report.html import page
@@ -38,15 +37,18 @@ from streams.report.text import text
 )
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to this file, all at once, instead of standard output.",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    default=STANDARD_OUTPUT,
+    show_default=True,
+    help="Write to this file, all at once; - is standard output.",
 )
-def report(*, week: bool, account: str | None, form: str, output: Path | None) -> None:  # noqa: ARG001  there is one period
+def report(*, week: bool, account: str | None, form: str, output: str) -> None:  # noqa: ARG001  there is one period
     """Tell what changed in a week: a finding, names, numbers.
 
     Made for cron: nothing but the report goes to standard output, and the same tables give the
     same report. Reads what the workers have written down so far; no worker needs to run.
     """
+    check(output, force=True)
     settings = read_settings()
     with plain_errors(settings):
         try:
@@ -55,8 +57,10 @@ def report(*, week: bool, account: str | None, form: str, output: Path | None) -
             # It has said that nothing is there. Whoever posts the report must not post nothing.
             raise click.exceptions.Exit(1) from None
         found = _compose(audience, account)
-    if output is not None:
-        _write(output, _rendered(found, form, glyphs(io.TextIOWrapper(io.BytesIO(), "utf-8")), 80))
+    if output != STANDARD_OUTPUT:
+        look = glyphs(io.TextIOWrapper(io.BytesIO(), "utf-8"))
+        with opened(output) as file:
+            file.write(_rendered(found, form, look, 80).encode())
     elif form == "text":
         click.echo(_rendered(found, form, glyphs(), console().width), nl=False)
     else:
@@ -85,20 +89,3 @@ def _sparkline(weeks: Sequence[float | None], look: Glyphs) -> str:
     least = min(known, default=0.0)
     # Of what changes little the change is what matters.
     return sparkline(weeks, look, least if 2 * least > max(known, default=0.0) else 0.0)
-
-
-def _write(path: Path, content: str) -> None:
-    """Write a file whose readers find the old one or the whole of the new one."""
-    try:
-        path = path.resolve()
-        if path.exists() and not path.is_file():  # a pipe, a terminal
-            path.write_text(content, encoding="utf-8")
-            return
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            part.write_text(content, encoding="utf-8")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise Failure(f"{visible(str(path))} cannot be written: {error.strerror}") from None

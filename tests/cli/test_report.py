@@ -118,8 +118,15 @@ def test_a_file_is_replaced_as_a_whole(on_world: Closeknit, tmp_path: Path) -> N
         "report", "--format", "html"
     ).stdout_bytes
     assert [path.name for path in folder.iterdir()] == ["index.html"]
-    refused = on_world("report", "--output", "nowhere/report.txt", expect=3).stderr
-    assert "nowhere/report.txt cannot be written: No such file or directory" in refused
+    assert on_world("report", "--output", "-").stdout == on_world("report").stdout
+
+
+def test_a_link_to_a_file_goes_on_to_lead_there(on_world: Closeknit, tmp_path: Path) -> None:
+    """Whoever links the page to somewhere else wants it there."""
+    (tmp_path / "here.txt").symlink_to(tmp_path / "there.txt")
+    on_world("report", "--output", "here.txt")
+    assert (tmp_path / "here.txt").is_symlink()
+    assert (tmp_path / "there.txt").read_text().startswith("The 7 days to")
 
 
 def test_an_account_that_nobody_knows_is_an_error(on_world: Closeknit) -> None:
@@ -143,7 +150,13 @@ def test_before_anything_is_written_down_there_is_no_report(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--format", "pdf"], ["--account", "zo\udceb"], ["--output", "."]]
+    "arguments",
+    [
+        ["--format", "pdf"],
+        ["--account", "zo\udceb"],
+        ["--output", "."],
+        ["--output", "nowhere/report.txt"],
+    ],
 )
 def test_a_wrong_choice_is_refused_before_reading(
     arguments: list[str], closeknit: Closeknit
