@@ -12,8 +12,9 @@ from typing import Final
 import click
 
 from streams.changelog import Changelog, read_changelog
-from streams.cli.running import Failure, counted, existing_topics, visible
+from streams.cli.running import Failure, counted, existing_topics
 from streams.core.placement import account_of
+from streams.core.words import visible
 from streams.export import TooEarly, clock_at
 from streams.settings import Settings
 

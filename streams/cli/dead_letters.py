@@ -13,14 +13,9 @@ import orjson
 from schemas.events import Reason
 from streams import dead_letters as letters
 from streams.cli.groups import Group
-from streams.cli.running import (
-    Failure,
-    existing_topics,
-    plain_errors,
-    read_settings,
-    visible,
-)
+from streams.cli.running import Failure, existing_topics, plain_errors, read_settings
 from streams.cli.screen import print_table
+from streams.core.words import visible
 from streams.dead_letters import Address, Box, DeadLetter
 from streams.settings import Settings
 

@@ -9,8 +9,9 @@ from collections import Counter
 import click
 import orjson
 
-from streams.cli.running import counted, visible
+from streams.cli.running import counted
 from streams.cli.screen import console
+from streams.core.words import visible
 from streams.doctor import CHECKS, Finding, Verdict, examine
 
 _STYLE = {

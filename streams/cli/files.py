@@ -11,7 +11,8 @@ from typing import IO, cast
 
 import click
 
-from streams.cli.running import Failure, visible
+from streams.cli.running import Failure
+from streams.core.words import visible
 
 STANDARD_OUTPUT = "-"
 

@@ -6,8 +6,8 @@ import os
 
 import click
 
-from streams.cli.running import visible
 from streams.core.time import parse_at
+from streams.core.words import visible
 
 
 class Time(click.ParamType):

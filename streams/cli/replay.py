@@ -10,15 +10,9 @@ import click
 
 from streams import replay as engine
 from streams.cli.progress import Progress
-from streams.cli.running import (
-    Failure,
-    counted,
-    plain_errors,
-    read_settings,
-    source_partitions,
-    visible,
-)
+from streams.cli.running import Failure, counted, plain_errors, read_settings, source_partitions
 from streams.core.time import HOUR_MS, format_ms, hour_of
+from streams.core.words import visible
 from streams.sources import (
     Csv,
     Jetstream,

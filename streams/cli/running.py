@@ -134,8 +134,3 @@ def source_partitions(settings: Settings) -> int:
 def counted(n: int, noun: str) -> str:
     """Return "1 line", "2,000 lines"."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
-def visible(text: str) -> str:
-    """Return a stranger's text with what could steer a terminal spelt out."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -12,6 +12,7 @@ from shlex import quote
 from typing import Final, NamedTuple
 
 from streams.core.time import HOUR_MS
+from streams.core.words import visible
 from streams.people import Person
 from streams.report.facts import Facts, Joined, Week, share
 from streams.report.finding import Finding, by_urgency
@@ -91,7 +92,7 @@ class Names(NamedTuple):
 
     def command(self, account: str) -> str:
         """What names them all; safe to be pasted, whatever the id holds."""
-        return f"closeknit people {self.option} --account {quote(shown(account))}"
+        return f"closeknit people {self.option} --account {quote(visible(account))}"
 
 
 def compose(
@@ -242,9 +243,3 @@ def newcomers(facts: Facts) -> str:
 
 def _became_of(joined: Joined) -> str:
     return f"{joined.left:,} left again, {joined.engaged:,} engaged and {joined.spoke:,} spoke"
-
-
-def shown(id: str, most: int | None = None) -> str:
-    """A stranger's id with what cannot be seen spelt out, and perhaps cut short."""
-    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in id)
-    return text if most is None or len(text) <= most else f"{text[: most - 1]}…"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from streams.core.words import visible
 from streams.report import charts
 from streams.report.document import (
     MEANINGS,
@@ -16,7 +17,6 @@ from streams.report.document import (
     newcomers,
     period,
     rows,
-    shown,
 )
 from streams.report.finding import Finding, Kind, ago, usual
 from streams.report.markup import Markup, joined, tag
@@ -78,7 +78,7 @@ def _overview(report: Report) -> Markup:
     lines = []
     for number, (name, facts, finding) in enumerate(report.entries, 1):
         line = joined(
-            tag("b", tag("bdi", shown(name))),
+            tag("b", tag("bdi", visible(name))),
             tag("span", f"{_mark(finding)} {finding.headline}", class_="kind"),
             tag("span", _signed(in_short(facts)), class_="soft"),
         )
@@ -105,11 +105,11 @@ def _signed(change: str) -> str:
 
 def _account(number: int, entry: Entry) -> Markup:
     name, facts, finding = entry
-    id = None if name == facts.account else tag("small", " ", tag("bdi", shown(facts.account)))
+    id = None if name == facts.account else tag("small", " ", tag("bdi", visible(facts.account)))
     to_answer, *others = (_people(found, facts.account) for found in names(facts))
     return tag(
         "section",
-        tag("h2", tag("bdi", shown(name)), id, id=f"account-{number}-name"),
+        tag("h2", tag("bdi", visible(name)), id, id=f"account-{number}-name"),
         tag(
             "div",
             tag("h3", f"{_mark(finding)} {finding.headline}"),
@@ -172,7 +172,7 @@ def _people(found: Names, account: str) -> Markup:
     listed = tag(
         "ol",
         *(
-            tag("li", tag("b", tag("bdi", shown(person.member))), tag("span", person.why))
+            tag("li", tag("b", tag("bdi", visible(person.member))), tag("span", person.why))
             for person in found.people
         ),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from streams.core.words import visible
 from streams.report.document import (
     NOBODY,
     Entry,
@@ -19,7 +20,6 @@ from streams.report.document import (
     newcomers,
     period,
     rows,
-    shown,
 )
 from streams.report.finding import Kind
 
@@ -51,7 +51,7 @@ def payload(report: Report) -> dict[str, Any]:
         blocks.append(_context(f"{report.others:,} more in the tables, not part of this report."))
     # What a notification shows.
     summary = "; ".join(
-        f"{_cut(shown(entry.name), _ID)}: {entry.finding.kind}" for entry in report.entries[:5]
+        f"{_cut(visible(entry.name), _ID)}: {entry.finding.kind}" for entry in report.entries[:5]
     )
     return {"text": _escape(summary or title), "blocks": blocks, "unfurl_links": False}
 
@@ -59,7 +59,7 @@ def payload(report: Report) -> dict[str, Any]:
 def _account(entry: Entry) -> Iterator[Block]:
     name, facts, finding = entry
     mark = "▲" if finding.kind.alarming else "●" if finding.kind is Kind.CONNECTING else "○"
-    heading = f"{mark} {_cut(shown(name), _ID)}: {finding.kind}"
+    heading = f"{mark} {_cut(visible(name), _ID)}: {finding.kind}"
     yield {"type": "divider"}
     yield {"type": "header", "text": _plain(_cut(heading, _HEADER))}
     said = [_escape(finding.sentence)]
@@ -114,7 +114,7 @@ def _plain(text: str) -> dict[str, Any]:
 
 def _id(id: str) -> str:
     # Nothing is styled within code; a backtick would end it.
-    return f"`{_escape(_cut(shown(id), _ID).replace('`', 'ˋ'))}`"  # noqa: RUF001
+    return f"`{_escape(_cut(visible(id), _ID).replace('`', 'ˋ'))}`"  # noqa: RUF001
 
 
 def _cut(text: str, most: int) -> str:

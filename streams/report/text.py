@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from textwrap import fill
 from typing import Final
 
+from streams.core.words import visible
 from streams.report.document import (
     NOBODY,
     Entry,
@@ -15,7 +16,6 @@ from streams.report.document import (
     newcomers,
     period,
     rows,
-    shown,
 )
 
 MOST: Final = 20
@@ -45,15 +45,15 @@ def text(report: Report, sparkline: Sparkline, width: int = 80) -> str:
 
 def _in_short(entry: Entry) -> Iterator[str]:
     mark = "!" if entry.finding.kind.alarming else " "
-    yield f"{mark} {shown(entry.name)}: {entry.finding.kind}"
+    yield f"{mark} {visible(entry.name)}: {entry.finding.kind}"
     yield f"  {in_short(entry.facts)}"
 
 
 def _account(entry: Entry, sparkline: Sparkline, width: int) -> Iterator[str]:
     name, facts, finding = entry
-    title = shown(name)
+    title = visible(name)
     if name != facts.account:
-        title = f"{title} ({shown(facts.account)})"
+        title = f"{title} ({visible(facts.account)})"
     yield title
     yield "=" * min(len(title), width)
     yield fill(str(finding), width)
@@ -61,7 +61,7 @@ def _account(entry: Entry, sparkline: Sparkline, width: int) -> Iterator[str]:
         yield ""
         yield f"{found.title}: {found.total:,}" if found.total else f"{found.title}: nobody"
         for person in found.people:
-            said = f"• {shown(person.member)}: {person.why}"
+            said = f"• {visible(person.member)}: {person.why}"
             yield fill(said, width, initial_indent="  ", subsequent_indent="    ")
         if found.rest:
             rest = f"  and {found.rest:,} more"

@@ -14,9 +14,10 @@ from streams.cli.audience import Audience, read_audience
 from streams.cli.groups import Group
 from streams.cli.parameters import Id, Time
 from streams.cli.people.show import show
-from streams.cli.running import plain_errors, read_settings, visible
+from streams.cli.running import plain_errors, read_settings
 from streams.cli.screen import glyphs, print_table
 from streams.core.time import HOUR_MS, format_ms
+from streams.core.words import visible
 from streams.people import LISTINGS, Listing, Person, strength_when_last_heard, waiting, why
 
 _MOST_PRESSING: Final = ("awaiting", "promising", "cooling")

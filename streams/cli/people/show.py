@@ -10,11 +10,12 @@ import click
 from streams import export
 from streams.cli.audience import Audience, read_audience, similar
 from streams.cli.parameters import Id, Time
-from streams.cli.running import Failure, plain_errors, read_settings, visible
+from streams.cli.running import Failure, plain_errors, read_settings
 from streams.cli.screen import print_table
 from streams.core.placement import relationship_key
 from streams.core.relationship import Relationship
 from streams.core.time import HOUR_MS, format_ms, hour_of, parse_at
+from streams.core.words import visible
 from streams.people import (
     LISTINGS,
     consists_of,
