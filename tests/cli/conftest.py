@@ -44,3 +44,13 @@ def on_broker(closeknit: Closeknit, broker: Broker, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("CLOSEKNIT_TOPIC_PREFIX", f"{name}-")
     monkeypatch.setenv("CLOSEKNIT_PARTITIONS", "4")
     return closeknit
+
+
+@pytest.fixture
+def on_world(
+    closeknit: Closeknit, written: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Closeknit:
+    """`closeknit` where the world of the module (its fixture `written`) has been written down."""
+    for name, value in written.items():
+        monkeypatch.setenv(name, value)
+    return closeknit

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import pytest
 from aiokafka import AIOKafkaProducer
+from click.testing import CliRunner
 
 from streams.changelog import Changelog
+from streams.cli import main
 from streams.committed import committed_records
 from streams.core.partition_record import KEY
 from streams.core.placement import partition_of
-from streams.settings import Settings
+from streams.settings import Settings, load
+from tests.conftest import Broker
+from tests.people.worlds import changelog_after
 
 
 class Put(NamedTuple):
@@ -62,6 +68,23 @@ def put_changelog(settings: Settings, changelog: Changelog) -> None:
         ]
         record = Put(settings.changelog, number, KEY, changelog.records[0].encode())
         write(settings, [*values, record], f"{settings.app}-{number}")
+
+
+def write_down(broker: Broker, name: str, told: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Write what a worker would have written down of events; return the settings that find it."""
+    app = f"{name}{os.getpid()}"
+    variables = {
+        "CLOSEKNIT_BROKER": broker.bootstrap,
+        "CLOSEKNIT_APP": app,
+        "CLOSEKNIT_TOPIC_PREFIX": f"{app}-",
+        "CLOSEKNIT_PARTITIONS": "2",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in variables.items():
+            patch.setenv(variable, value)
+        assert CliRunner().invoke(main, ["topics", "create"]).exit_code == 0
+        put_changelog(load(), changelog_after(told))
+    return variables
 
 
 def read(settings: Settings, topic: str) -> list[Any]:

@@ -11,15 +11,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from streams.cli import main
-from streams.settings import load
 from tests.cli.conftest import Closeknit
-from tests.cli.kafka import put_changelog
+from tests.cli.kafka import write_down
 from tests.conftest import Broker
 from tests.docs.pages import Page
-from tests.people.worlds import changelog_after, events
+from tests.people.worlds import events
 
 DID = "did:plc:abcdefghijklmnopqrstuvwx"  # the form and length of Bluesky's
 LONG = "a-very-long-name-of-somebody@a-very-long-name.example"
@@ -42,30 +39,7 @@ gil: follow in 900h, 3 reply in 300h, 2 reply in 60h
 @pytest.fixture(scope="module")
 def written(embedded_broker: Broker) -> dict[str, str]:
     """Settings for a changelog that has the world in it."""
-    name = f"people{os.getpid()}"
-    variables = {
-        "CLOSEKNIT_BROKER": embedded_broker.bootstrap,
-        "CLOSEKNIT_APP": name,
-        "CLOSEKNIT_TOPIC_PREFIX": f"{name}-",
-        "CLOSEKNIT_PARTITIONS": "2",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for variable, value in variables.items():
-            patch.setenv(variable, value)
-        assert CliRunner().invoke(main, ["topics", "create"]).exit_code == 0
-        told = [*events(ACME), *events(BOOKS, "books")]
-        put_changelog(load(), changelog_after(told))
-    return variables
-
-
-@pytest.fixture
-def on_world(
-    closeknit: Closeknit, written: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> Closeknit:
-    """`closeknit` where the world has been written down."""
-    for name, value in written.items():
-        monkeypatch.setenv(name, value)
-    return closeknit
+    return write_down(embedded_broker, "people", [*events(ACME), *events(BOOKS, "books")])
 
 
 def test_without_a_list_the_first_few_of_the_most_pressing_are_shown(on_world: Closeknit) -> None:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from streams.cli import main
 from streams.cli.report import _sparkline
 from streams.cli.screen import Glyphs
-from streams.settings import load
 from tests.cli.conftest import Closeknit
-from tests.cli.kafka import put_changelog
+from tests.cli.kafka import write_down
 from tests.conftest import Broker
-from tests.people.worlds import changelog_after, events
+from tests.people.worlds import events
 
 ACME = """
 ada: seeded in 1000h, 3 reply in 200h, reply out 190h, reply in 100h, reply out 90h
@@ -31,30 +27,9 @@ LOOK = Glyphs("_123", "#", " ", "-", "*", "->", "^", "v", "=", "...", "x")
 @pytest.fixture(scope="module")
 def written(embedded_broker: Broker) -> dict[str, str]:
     """Settings for a changelog that has the world in it."""
-    name = f"report{os.getpid()}"
-    variables = {
-        "CLOSEKNIT_BROKER": embedded_broker.bootstrap,
-        "CLOSEKNIT_APP": name,
-        "CLOSEKNIT_TOPIC_PREFIX": f"{name}-",
-        "CLOSEKNIT_PARTITIONS": "2",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for variable, value in variables.items():
-            patch.setenv(variable, value)
-        assert CliRunner().invoke(main, ["topics", "create"]).exit_code == 0
-        told = [*events(ACME), *events("zoe: like in 30h", "other")]
-        put_changelog(load(), changelog_after(told))
-    return variables
-
-
-@pytest.fixture
-def on_world(
-    closeknit: Closeknit, written: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> Closeknit:
-    """`closeknit` where the world has been written down."""
-    for name, value in written.items():
-        monkeypatch.setenv(name, value)
-    return closeknit
+    return write_down(
+        embedded_broker, "report", [*events(ACME), *events("zoe: like in 30h", "other")]
+    )
 
 
 def test_the_report_and_nothing_else_is_printed(on_world: Closeknit) -> None:
