@@ -96,10 +96,12 @@ def read_audience(settings: Settings, as_of: int | None) -> Audience:
 
 
 def similar(id: str, known: Collection[str]) -> str:
-    """Return how a sentence goes on that says an id is unknown: with close ones, if there are."""
+    """Return how a sentence goes on that says an id is unknown: close ones, or where all are."""
     # A table may have left out the middle of it.
     parts = id.casefold().replace("...", "…").split("…")
     holding = (other for other in known if all(part in other.casefold() for part in parts))
     close = list(islice(holding, 3))
     close = close or difflib.get_close_matches(id, islice(known, _MANY), n=3)
-    return f": did you mean {' or '.join(map(visible, close))}?" if close else ""
+    if not close:
+        return ": `closeknit export` writes all that are"
+    return f": did you mean {' or '.join(map(visible, close))}?"

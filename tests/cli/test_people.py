@@ -238,8 +238,12 @@ def test_show_as_jsonl_is_a_document_per_account(on_world: Closeknit) -> None:
         (["show", "ADA"], 3, "no member ADA is known: did you mean ada?"),
         (["show", "ef"], 3, f"no member ef is known: did you mean {DID}?"),  # a part of it
         (["show", "did:p…vwx"], 3, f"did you mean {DID}?"),  # as a table shows it
-        (["show", "nobody"], 3, "no member nobody is known\n"),
-        (["show", "ben", "--account", "books"], 3, "no member ben of books is known\n"),
+        (["show", "nobody"], 3, "no member nobody is known: `closeknit export` writes"),
+        (
+            ["show", "ben", "--account", "books"],
+            3,
+            "no member ben of books is known: `closeknit export`",
+        ),
         (
             ["show", "ada", "--account", "boks"],
             3,
