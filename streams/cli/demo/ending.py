@@ -79,12 +79,15 @@ def tell(console: Console, course: Course, found: list[Facts], strength: Strengt
     names = {cast.id: cast.name for cast in course.cast}
     _tell_change(console, course, found)
     ranked = by_urgency(found)
-    (worst, finding), *others = ranked
+    for place, (one, finding) in enumerate(ranked):
+        if place == 0 or finding.kind.alarming:
+            console.print()
+            write(f"{names[one.account]}: {finding.kind}.", style="bold")
+            write(finding.sentence)
     console.print()
-    write(f"{names[worst.account]}: {finding.kind}.", style="bold")
-    write(finding.sentence)
-    write(" ".join(f"{names[one.account]}: {it.kind}." for one, it in others))
-    console.print()
+    if calm := [(one, finding) for one, finding in ranked[1:] if not finding.kind.alarming]:
+        write(" ".join(f"{names[one.account]}: {finding.kind}." for one, finding in calm))
+        console.print()
     write("Three people worth a reply, each the closest of those who have waited for a day:")
     indent = f"  {glyphs().bullet} "
     for person in worth_a_reply([one for one, _ in ranked], strength):
