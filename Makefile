@@ -16,7 +16,7 @@ demo: $(READY) ## Ten weeks of four invented brands, live, with a broker and a w
 	@$(BIN)/closeknit demo
 
 test: $(READY) check ## All checks and tests; what needs Kafka or Prometheus is skipped without them
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 check: $(READY) ## Lint, types, layers
 	$(BIN)/ruff check .
