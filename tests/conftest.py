@@ -20,8 +20,8 @@ from tests.brokers.kafka import Kafka, KafkaMissingError
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
-# A shell that runs us in the background, or nohup, makes us deaf to Ctrl-C or a closed terminal, and
-# so every process that a test starts and interrupts.
+# A shell that runs us in the background, or nohup, makes us deaf to Ctrl-C or a closed terminal,
+# and so every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
