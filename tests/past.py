@@ -1,0 +1,214 @@
+"""A real Prometheus with a past: samples imported by promtool, and rules recorded over them.
+
+promtool's own backfill of rules sees no rule's result in another; here rules are evaluated level by
+level, each seeing what those below it recorded, as the rules of a group do in a live Prometheus.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+from streams.alerting.rules import Alert, Group, Record
+from streams.brokers.lifeline import Lifeline
+from tests.conftest import missing
+from tests.engine.system import await_that
+from tests.history import write
+
+Labels = frozenset[tuple[str, str]]
+Points = list[tuple[float, float]]
+"""Times in seconds, and values."""
+
+_NAME = re.compile(r"[A-Za-z_][\w:]*")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+class Span(NamedTuple):
+    """A stretch of time and its grid, in seconds; both ends belong to it."""
+
+    start: int
+    end: int
+    step: int
+
+    @property
+    def moments(self) -> range:
+        """The grid, in ms."""
+        return range(self.start * 1000, self.end * 1000 + 1, self.step * 1000)
+
+
+class Prometheus:
+    """A running one, asked over HTTP."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def get(self, path: str, **parameters: str | float) -> Any:
+        """Its answer; an error of the query is raised with its text."""
+        # POST, as Grafana does: a query may be longer than an address can be.
+        data = urlencode(parameters).encode()
+        with urlopen(f"{self.url}/api/v1/{path}", data, timeout=60) as answer:
+            return json.load(answer)["data"]
+
+    def at(self, expr: str, moment: float) -> dict[Labels, float]:
+        """The answer to an instant query, by labels."""
+        found = self.get("query", query=expr, time=moment)["result"]
+        return {frozenset(one["metric"].items()): float(one["value"][1]) for one in found}
+
+    def over(self, expr: str, span: Span) -> dict[Labels, Points]:
+        """The answer to a range query, by labels."""
+        found = self.get("query_range", query=expr, start=span.start, end=span.end, step=span.step)[
+            "result"
+        ]
+        return {
+            frozenset(one["metric"].items()): [(t, float(value)) for t, value in one["values"]]
+            for one in found
+        }
+
+
+class Past:
+    """A folder of samples that becomes a Prometheus.
+
+    Args:
+        folder: an empty one.
+        lookback: how long a sample is good for: the widest step between scrapes.
+    """
+
+    def __init__(self, folder: Path, lookback: str) -> None:
+        self._folder = folder
+        self._lookback = lookback
+        self._config = folder / "prometheus.yml"
+        self._config.write_text("global: {}\n")
+        self._data = folder / "data"
+        self._data.mkdir()
+
+    def add(self, lines: Iterable[str]) -> None:
+        """Import samples, lines of OpenMetrics."""
+        path = write(lines, self._folder / "samples.om")
+        _run(
+            # Blocks of two hours would be written by as many readings of the whole file.
+            *(tool("promtool"), "tsdb", "create-blocks-from", "--quiet"),
+            *("--max-block-duration=9000h", "openmetrics", str(path), str(self._data)),
+        )
+        path.unlink()
+
+    @contextmanager
+    def running(self) -> Iterator[Prometheus]:
+        """Start it, and end it."""
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            address = f"127.0.0.1:{probe.getsockname()[1]}"
+        process = Lifeline(
+            [
+                tool("prometheus"),
+                f"--config.file={self._config}",
+                f"--storage.tsdb.path={self._data}",
+                "--storage.tsdb.retention.time=100y",
+                f"--query.lookback-delta={self._lookback}",
+                f"--web.listen-address={address}",
+                "--log.level=error",
+            ],
+            log=self._folder / "prometheus.log",
+        )
+        found = Prometheus(f"http://{address}")
+
+        def answers() -> bool:
+            assert not process.ended, process.last_words()
+            try:
+                return bool(found.at("vector(1)", 0))
+            except OSError:  # it is not ready yet
+                return False
+
+        try:
+            await_that(answers, "Prometheus answers")
+            yield found
+        finally:
+            process.end()
+
+    def record(self, groups: Iterable[Group], spans: Sequence[Span]) -> None:
+        """Evaluate the rules of the groups over these spans, which ascend and stay apart."""
+        for level in levels(chain.from_iterable(group.rules for group in groups)):
+            with self.running() as prometheus:
+                lines = [
+                    line
+                    for rule in level
+                    for span in spans
+                    for line in _recorded(rule, prometheus.over(rule.expr, span), span)
+                ]
+            if lines:
+                self.add(lines)
+
+
+def levels(rules: Iterable[Record | Alert]) -> list[list[Record | Alert]]:
+    """The rules in layers: each reads only what lower ones record."""
+    waiting = list(rules)
+    found = []
+    while waiting:
+        unknown = {rule.record for rule in waiting if isinstance(rule, Record)}
+        ready = [rule for rule in waiting if unknown.isdisjoint(_NAME.findall(rule.expr))]
+        assert ready, f"rules that read each other: {unknown}"
+        found.append(ready)
+        waiting = [rule for rule in waiting if rule not in ready]
+    return found
+
+
+def _recorded(rule: Record | Alert, answer: Mapping[Labels, Points], span: Span) -> Iterator[str]:
+    for labels, points in answer.items():
+        if isinstance(rule, Record):
+            name, kept, more = rule.record, points, dict(rule.labels)
+        else:
+            name, kept = "ALERTS", list(_firing(points, _seconds(rule.hold), span.step))
+            more = {
+                **rule.labels,
+                "alertname": rule.alert,
+                "alertstate": "firing",
+                "severity": rule.severity,
+                "about": rule.about,
+            }
+        series = _series(name, {**dict(labels), **more})
+        yield from (f"{series} {value!r} {moment}\n" for moment, value in kept)
+
+
+def _firing(points: Points, hold: int, step: int) -> Iterator[tuple[float, float]]:
+    """When an alert fires: it was so at every evaluation for so long."""
+    since = before = None
+    for moment, _ in points:
+        if before is None or moment - before > step:
+            since = moment
+        before = moment
+        if since is not None and moment - since >= hold:
+            yield moment, 1.0
+
+
+def _series(name: str, labels: Mapping[str, str]) -> str:
+    named = ",".join(
+        f"{key}={json.dumps(value, ensure_ascii=False)}"
+        for key, value in labels.items()
+        if key != "__name__"
+    )
+    return f"{name}{{{named}}}" if named else name
+
+
+def _seconds(duration: str) -> int:
+    return int(duration[:-1]) * _SECONDS[duration[-1]]
+
+
+def tool(name: str) -> str:
+    """Where a program of Prometheus is; without it the test is skipped."""
+    found = shutil.which(name)
+    if found is None:
+        missing(f"{name} is not installed (Debian: apt-get install prometheus)")
+    return found
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
