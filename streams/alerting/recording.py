@@ -206,8 +206,8 @@ def _topics(trust: Trust) -> Iterator[Record]:
     yield Record(
         # The lag of every partition must be known. Follows that are read ahead of replies look
         # exactly like replies that fall while follows rise.
-        # What a dead source did not deliver is missing until its week is over. A topic counts as cut
-        # off a day after it was: a tenth of a week more, and a quarter of the week is missing.
+        # What a dead source did not deliver is missing until its week is over. A topic counts as
+        # cut off a day after it was: a tenth of a week more, and a quarter of the week is missing.
         "topic:closeknit_current:bool",
         query(f"""
             0 * topic:closeknit_consumer_lag_seconds:max + 1

@@ -13,6 +13,7 @@ PAGES = (
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "docs/alert-quality.md",
     "docs/alerts.md",
     "docs/architecture.md",
     "docs/glossary.md",
