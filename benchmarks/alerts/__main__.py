@@ -1,7 +1,7 @@
 """What the alerts about accounts are worth: precision, recall, delay, by scenario and size.
 
     make alert-quality
-    python -m benchmarks.alerts [--seeds N] [--step HOURS] [--jobs N]
+    python -m benchmarks.alerts [--seeds N] [--step HOURS] [--jobs N] [--outcomes FILE]
 
 Invented worlds with labels are turned into what a Prometheus would have scraped hour by hour, the
 shipped rules are evaluated over it by a real Prometheus, and docs/alert-quality.md is written from
@@ -72,7 +72,7 @@ def live(chapter: Sequence[Trial], step_hours: int) -> list[Outcome]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=100, help="worlds of each scenario")
+    parser.add_argument("--seeds", type=int, default=100, help="worlds of each that diverges")
     parser.add_argument("--step", type=int, default=3, help="hours between evaluations")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--outcomes", type=Path, help="keep here what fired, and go on from there")
@@ -91,7 +91,7 @@ def main() -> None:
                 kept.write_text("".join(json.dumps(one) + "\n" for one in outcomes))
             print(f"{len(outcomes)} worlds", end="\r", file=sys.stderr)
     minutes = (time.monotonic() - began) / 60
-    PAGE.write_text(write(outcomes, seeds=arguments.seeds, step=arguments.step), encoding="utf-8")
+    PAGE.write_text(write(outcomes, step=arguments.step), encoding="utf-8")
     print(f"{PAGE.relative_to(REPOSITORY)}: {len(outcomes)} worlds in {minutes:.0f} minutes")
 
 
