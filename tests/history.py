@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from schemas.events import TOPIC_OF, Event, encode
+from schemas.events import TOPIC_OF
 from streams.core.admission import REROUTED_FROM
 from streams.core.partition import Partition, Rules
 from streams.core.placement import partition_of
-from streams.core.time import format_ms
 from streams.metrics.accounts import Account, Accounts
 from streams.metrics.collector import Page
 from streams.metrics.meters import Meters
@@ -39,7 +38,7 @@ class _Worker:
     def __init__(self, number: int, world: World, workers: int) -> None:
         self.instance = f"worker-{number + 1}:9108"
         self.partition_count = workers
-        self.partition = Partition(number, Rules(partitions=workers))
+        self.partition = Partition(number, Rules(partitions=workers, clock="wall"))
         self._now_ms = 0
         self._meters = Meters()
         self._meters.rebalanced()
@@ -64,7 +63,7 @@ class _Worker:
 
     def read(self, kind: str, records: list[_Sent], now_ms: int) -> list[tuple[int, _Sent]]:
         """Apply a chunk; what belongs elsewhere comes back, with its partition."""
-        applied = self.partition.apply(kind, records, now_ms)
+        applied = self.partition.apply(kind, records, now_ms - 1)
         topic, meters = TOPIC_OF[kind], self._meters
         meters.count(topic, applied.outcomes)
         for refused in applied.refused:
@@ -78,9 +77,8 @@ class _Worker:
         ]
 
     def flush(self, now_ms: int) -> None:
-        """Hear what time it is, file what has changed, and be up to date with every topic."""
-        tick = encode(Event(kind="tick", at=format_ms(now_ms - 1)))
-        self.read("like", [_Sent(tick, now_ms)], now_ms)
+        """See what time it is, file what has changed, and be up to date with every topic."""
+        self.partition.tell_time(now_ms - 1)  # on the hour, the hour that has just ended
         written = self.partition.settle()
         size = sum(len(key) + len(value) for key, value in written)
         self._meters.flushed(0.002 + len(written) / 50_000, len(written), size, now_ms)

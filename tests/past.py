@@ -81,13 +81,14 @@ class Past:
     Args:
         folder: an empty one.
         lookback: how long a sample is good for: the widest step between scrapes.
+        config: what it is told; by default to scrape nothing.
     """
 
-    def __init__(self, folder: Path, lookback: str) -> None:
+    def __init__(self, folder: Path, lookback: str, config: str = "global: {}\n") -> None:
         self._folder = folder
         self._lookback = lookback
         self._config = folder / "prometheus.yml"
-        self._config.write_text("global: {}\n")
+        self._config.write_text(config)
         self._data = folder / "data"
         self._data.mkdir()
 

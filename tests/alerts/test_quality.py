@@ -83,7 +83,7 @@ def test_promtool_finds_the_same_at_the_same_hours(
         series, value, at = line.rsplit(" ", 2)
         scraped.setdefault(round(float(at)) // 60, {})[series] = float(value)
     cases = []
-    for alert in (PAGE, TICKET, "FollowBurstWithoutEngagement"):
+    for alert in (PAGE, "FollowBurstWithoutEngagement"):
         fired = outcome.fired[alert]
         fires = (fired[0] + place.offset) // 60_000 if fired else None
         world = on("a", scraped.__getitem__)
