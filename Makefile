@@ -7,10 +7,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format dashboards picture rules lock clean
+.PHONY: help demo test check format dashboards picture rules alert-quality lock clean
 
 help: ## What there is to make
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 15
 
 demo: $(READY) ## Ten weeks of four invented brands, live, with a broker and a worker of its own
 	@$(BIN)/closeknit demo
@@ -39,6 +39,9 @@ picture: $(READY) ## Draw docs/demo.svg from a run of the demo, docs/dashboard.s
 rules: $(READY) ## Build deploy/prometheus/rules with the thresholds of deploy/prometheus/alerts.toml
 	$(BIN)/python -m streams.alerting deploy/prometheus/alerts.toml deploy/prometheus/rules
 	$(BIN)/python deploy/kubernetes/build.py
+
+alert-quality: $(READY) ## Measure what the alerts are worth (half an hour; needs Prometheus)
+	$(BIN)/python -m benchmarks.alerts
 
 lock: $(READY) ## Choose the newest allowed versions and write their hashes (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra embedded --universal --python-version 3.11 \

@@ -206,6 +206,8 @@ def _topics(trust: Trust) -> Iterator[Record]:
     yield Record(
         # The lag of every partition must be known. Follows that are read ahead of replies look
         # exactly like replies that fall while follows rise.
+        # What a dead source did not deliver is missing until its week is over. A topic counts as
+        # cut off a day after it was: a tenth of a week more, and a quarter of the week is missing.
         "topic:closeknit_current:bool",
         query(f"""
             0 * topic:closeknit_consumer_lag_seconds:max + 1
@@ -215,6 +217,7 @@ def _topics(trust: Trust) -> Iterator[Record]:
               == on () group_left () max(closeknit_partitions)
             )
             unless (topic:closeknit_silent:bool == 1)
+            unless (avg_over_time(topic:closeknit_silent:bool[7d]) > 0.1)
             {_COMPLETE}
             or 0 * topic:closeknit_consumer_lag_seconds:max
         """),

@@ -237,6 +237,30 @@ def source_dies(minute: int) -> Samples:
     return Worker(accounts={"acme": account}, last_event={"replies": 0})(minute)
 
 
+def source_returns(minute: int) -> Samples:
+    """Three days without a reply, and what was not delivered is lost; follows as never before."""
+    gone = min(minute, 3 * DAY) - max(0, minute - 7 * DAY)
+    account = week(100 * (1 - max(0, gone) / (7 * DAY)), 100, 200, 100)
+    last = {"replies": 0} if minute < 3 * DAY else {}
+    return Worker(accounts={"acme": account}, last_event=last)(minute)
+
+
+def short_outage(minute: int) -> Samples:
+    """Thirty hours without a reply, after which hardly anybody replies."""
+    last = {"replies": 0} if minute < 30 * HOUR else {}
+    return Worker(accounts={"acme": DIVERGES if minute >= 30 * HOUR else STEADY}, last_event=last)(
+        minute
+    )
+
+
+def source_dies_late(minute: int) -> Samples:
+    """After a week like any other, few replies, and soon none."""
+    gone = max(0, minute - 7 * DAY)
+    account = week(84 - 100 * gone / (7 * DAY), 100, 200, 100) if gone else STEADY
+    last = {"replies": 7 * DAY * 60} if gone else {}
+    return Worker(accounts={"acme": account}, last_event=last)(minute)
+
+
 UNTRUSTED = [
     Case("halves that make up for each other are a steady whole", FALL, BOTH, None),
     Case("a worker is down", FALL, then(BOTH, (HOUR, on("a", FIRST))), None, end=12 * HOUR),
@@ -272,6 +296,29 @@ UNTRUSTED = [
         on("a", source_dies),
         None,
         end=6 * DAY,
+        tick=3 * HOUR,
+    ),
+    Case(
+        "the source of replies dies in a week of few",
+        FALL,
+        on("a", source_dies_late),
+        None,
+        end=9 * DAY,
+        tick=3 * HOUR,
+    ),
+    Case(
+        "a source that was dead for days is back, and the week still lacks them",
+        FALL,
+        on("a", source_returns),
+        None,
+        end=11 * DAY,
+        tick=3 * HOUR,
+    ),
+    Case(
+        "a source that was dead for a day and a bit is back: what is lost makes no fall",
+        FALL,
+        on("a", short_outage),
+        36 * HOUR,
         tick=3 * HOUR,
     ),
     Case(

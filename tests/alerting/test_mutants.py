@@ -130,7 +130,19 @@ MUTANTS = [
         CURRENT,
         "unless (topic:closeknit_silent:bool == 1)\n",
         "",
-        "the source of replies is dead while follows flow",
+        "the source of replies dies in a week of few",
+    ),
+    Mutant(
+        CURRENT,
+        "unless (avg_over_time(topic:closeknit_silent:bool[7d]) > 0.1)\n",
+        "",
+        "a source that was dead for days is back, and the week still lacks them",
+    ),
+    Mutant(
+        CURRENT,
+        "[7d]) > 0.1",
+        "[7d]) > 0",
+        "a source that was dead for a day and a bit is back: what is lost makes no fall",
     ),
     Mutant(
         "topic:closeknit_silence:seconds",

@@ -14,6 +14,7 @@ PAGES = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "deploy/README.md",
+    "docs/alert-quality.md",
     "docs/alerts.md",
     "docs/architecture.md",
     "docs/glossary.md",

@@ -1,0 +1,1 @@
+"""What the alerts about accounts are worth, measured on worlds of which the truth is known."""

@@ -1,0 +1,157 @@
+"""What the alerts make of each story, in small; `make alert-quality` measures it at length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from benchmarks.alerts.others import PAGE, TICKET
+from benchmarks.alerts.score import score
+from benchmarks.alerts.series import scrapes
+from benchmarks.alerts.trials import (
+    Outcome,
+    Place,
+    about_accounts,
+    evaluate,
+    metrics_of,
+    onsets,
+    samples,
+)
+from benchmarks.alerts.worlds import DIVERGING, SCENARIOS, Trial, truth
+from streams.core.series import FAMILIES
+from streams.core.time import DAY_MS, HOUR_MS, parse_at
+from streams.synthetic import labels
+from tests.alerting.promtool import RULES, Case, failures
+from tests.alerting.promtool import Trial as Tried
+from tests.alerting.world import Samples, on
+from tests.history import history
+from tests.past import Span
+
+WEEKLY = 714
+STEP = 12
+"""Hours between evaluations."""
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Outcome]:
+    trials = [Trial(scenario, WEEKLY, seed=1) for scenario in SCENARIOS]
+    folder = tmp_path_factory.mktemp("past")
+    found = evaluate(trials, RULES, folder, step_hours=STEP, others={})
+    return {outcome.trial.scenario: outcome for outcome in found}
+
+
+@pytest.mark.prometheus
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_what_diverges_is_told_and_nothing_else_is(
+    scenario: str, outcomes: Mapping[str, Outcome]
+) -> None:
+    """An account of 200 replies a week: the page and the ticket about replies and follows."""
+    told = score([outcomes[scenario]], (PAGE, TICKET))
+    assert (told.found, told.false) == (scenario in DIVERGING, 0)
+
+
+@pytest.mark.prometheus
+@pytest.mark.parametrize(
+    ("scenario", "alert"),
+    [
+        ("bought", "FollowBurstWithoutEngagement"),
+        ("bought", "NewFollowersStayHollow"),
+        ("begging", "NewFollowersStayHollow"),
+        ("owner-stops-answering", "PeopleWaitForAnswers"),
+    ],
+)
+def test_other_stories_are_told_by_the_alert_that_is_for_them(
+    scenario: str, alert: str, outcomes: Mapping[str, Outcome]
+) -> None:
+    outcome = outcomes[scenario]
+    begins = parse_at(labels(outcome.trial.world)[0].since)
+    assert any(at >= begins for at in outcome.fired[alert])
+
+
+@pytest.mark.prometheus
+def test_promtool_finds_the_same_at_the_same_hours(
+    outcomes: Mapping[str, Outcome], tmp_path: Path
+) -> None:
+    """Its own evaluation of the rules, one after the other at each moment, with its own `for`."""
+    outcome = outcomes["begging"]
+    (start, end, step), offset = Place.after(0, outcome.trial, STEP)
+    place = Place(Span(0, end - start, step), offset - start * 1000)  # promtool begins at 0
+    scraped: dict[int, Samples] = {}
+    for line in samples(outcome.trial, place, metrics_of(about_accounts(RULES))):
+        series, value, at = line.rsplit(" ", 2)
+        scraped.setdefault(round(float(at)) // 60, {})[series] = float(value)
+    cases = []
+    for alert in (PAGE, "FollowBurstWithoutEngagement"):
+        fired = outcome.fired[alert]
+        fires = (fired[0] + place.offset) // 60_000 if fired else None
+        world = on("a", scraped.__getitem__)
+        cases.append(Case(alert, alert, world, fires, place.span.end // 60, step // 60))
+    assert any(case.fires for case in cases)
+    assert failures([Tried("measured", RULES, cases)], tmp_path) == {"measured": {}}
+
+
+def test_a_worker_serves_the_same_series() -> None:
+    """For a world without defects, to the last value: `tests.history` asks its page."""
+    world = Trial("begging", 100, seed=3).world
+    moments = [world.start + day * DAY_MS + HOUR_MS // 2 for day in (1, 30, 45, 60, 70)]
+    served: dict[tuple[str, int], float] = {}
+    for line in history(world, moments, workers=1):
+        series, value, at = line.rsplit(" ", 2)
+        metric, _, labelled = series.partition("{")
+        rest = labelled.partition('job="closeknit"')[2].strip(",}")
+        served[f"{metric}{{{rest}}}" if rest else metric, round(float(at) * 1000)] = float(value)
+    names = metrics_of(about_accounts(RULES)) | FAMILIES.keys()
+    compared = 0
+    for moment, scraped in scrapes(world, moments, names):
+        for name, count in scraped:
+            if name.startswith("closeknit_last_event") and 'topic="likes"' in name:
+                continue  # there, its clock is moved by ticks
+            compared += 1
+            assert served[name, moment] == count, name
+    assert compared > 5 * 100
+
+
+@pytest.mark.parametrize(
+    ("moments", "begins", "why"),
+    [
+        ([], [], "it was never so"),
+        ([3, 6], [], "not for long enough"),
+        ([0, 3, 6], [6], "for exactly as long"),
+        ([0, 3, 6, 9, 12], [6], "it goes on, and is told once"),
+        ([0, 6, 9], [], "it was not so in between, and the wait begins anew"),
+        ([0, 3, 6, 12, 15, 18], [6, 18], "it ends, and begins again"),
+    ],
+)
+def test_an_alert_fires_once_it_has_held_for_so_long(
+    moments: list[int], begins: list[int], why: str
+) -> None:
+    assert list(onsets([(at, 1.0) for at in moments], hold=6, step=3)) == begins, why
+
+
+def test_what_begs_shows_within_days_and_what_declines_slowly_after_weeks() -> None:
+    """The hour at which the meant numbers diverge; nobody's chance decides on the truth."""
+    for scenario, least, most in (("begging", 2.5, 4), ("slow-decline", 35, 37)):
+        for weekly in (30, 1000):
+            true = truth(Trial(scenario, weekly, seed=2).world)
+            assert true is not None
+            assert least < (true.shows - true.since) / DAY_MS < most
+    assert truth(Trial("owner-stops-answering", 1000, seed=2).world) is None
+
+
+def test_what_fires_before_a_divergence_is_false_and_what_fires_after_it_is_late_or_not() -> None:
+    trial = Trial("begging", 1000, seed=2)
+    true = truth(trial.world)
+    assert true is not None
+
+    def told(*hours: int) -> tuple[int, int, int]:
+        fired = [true.shows + hour * HOUR_MS for hour in hours]
+        found = score([Outcome(trial, {PAGE: fired})], [PAGE])
+        return found.found, found.soon, found.false
+
+    assert told() == (0, 0, 0)
+    assert told(24) == (1, 1, 0)
+    assert told(25, 90) == (1, 0, 0)
+    assert told(-500) == (0, 0, 1)
+    assert told(-500, 3) == (1, 1, 1)
