@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -199,3 +199,11 @@ def _people(found: list[tuple[tuple[Any, ...], Relationship, str]]) -> list[Pers
     """Sort by account, rank and member, each of which is there once."""
     found.sort(key=itemgetter(0))
     return [Person(rank[0], rank[-1], relationship, reason) for rank, relationship, reason in found]
+
+
+def by_account(found: Iterable[Person]) -> dict[str, list[Person]]:
+    """Return the people of a list by their account, in the order of the list."""
+    people: dict[str, list[Person]] = {}
+    for person in found:
+        people.setdefault(person.account, []).append(person)
+    return people

@@ -8,7 +8,7 @@ the three weeks before and, but for days half forgotten, for the fourth. What ha
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -182,22 +182,17 @@ def facts(
     for key, value in values.items():
         counted[account_of(key)].count(key, value, strength)
     awaiting, promising, cooling = (
-        _by_account(find(changelog, clock, None, ignored))
+        people.by_account(find(changelog, clock, None, ignored))
         for find in (people.awaiting, people.promising, people.cooling)
     )
     return [
         account.facts(id, ignored)._replace(
-            awaiting=tuple(awaiting[id]), promising=tuple(promising[id]), cooling=tuple(cooling[id])
+            awaiting=tuple(awaiting.get(id, ())),
+            promising=tuple(promising.get(id, ())),
+            cooling=tuple(cooling.get(id, ())),
         )
         for id, account in counted.items()
     ]
-
-
-def _by_account(found: list[Person]) -> defaultdict[str, list[Person]]:
-    by: defaultdict[str, list[Person]] = defaultdict(list)
-    for person in found:
-        by[person.account].append(person)
-    return by
 
 
 class _Account:

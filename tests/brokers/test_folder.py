@@ -22,9 +22,9 @@ folder = Folder("one-")
 busy = "import pathlib, sys\\nwhile True: pathlib.Path(sys.argv[1], 'x').write_text('x')"
 server = Lifeline([sys.executable, "-c", busy, str(folder.path)], folder=folder)
 while not list(folder.path.iterdir()):
-    time.sleep(0.01)
+    time.sleep(0.01)  # between two looks at a condition
 print(flush=True)
-time.sleep(60)
+time.sleep(60)  # until it is ended by the test
 """
 
 

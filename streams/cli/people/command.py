@@ -18,7 +18,15 @@ from streams.cli.running import plain_errors, read_settings
 from streams.cli.screen import glyphs, print_table
 from streams.core.time import HOUR_MS, format_ms
 from streams.core.words import visible
-from streams.people import LISTINGS, Listing, Person, strength_when_last_heard, waiting, why
+from streams.people import (
+    LISTINGS,
+    Listing,
+    Person,
+    by_account,
+    strength_when_last_heard,
+    waiting,
+    why,
+)
 
 _MOST_PRESSING: Final = ("awaiting", "promising", "cooling")
 _FEW, _SOME = 3, 20
@@ -79,7 +87,7 @@ def people(
         audience = read_audience(settings, as_of)
         covered = audience.covered(account)
         found = {
-            listing: _by_account(
+            listing: by_account(
                 listing.find(audience.changelog, audience.clock, account, audience.ignored)
             )
             for listing in listings
@@ -107,13 +115,6 @@ def _refuse_options(ctx: click.Context) -> None:
             raise click.UsageError(
                 f"{option.opts[0]} stands before `{name}`: options of `people {name}` come after it"
             )
-
-
-def _by_account(found: Sequence[Person]) -> dict[str, list[Person]]:
-    people: dict[str, list[Person]] = {}
-    for person in found:
-        people.setdefault(person.account, []).append(person)
-    return people
 
 
 Found = Mapping[Listing, Mapping[str, list[Person]]]
