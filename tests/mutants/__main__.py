@@ -3,6 +3,7 @@
 import argparse
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -23,7 +24,7 @@ COLOURS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Try mutants; return 0 if each was caught, 1 if not, 2 if one cannot be tried at all."""
+    """Try mutants; return 1 if one was not caught, 2 if none can be judged."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all of them")
     parser.add_argument("--page", action="store_true", help="write docs/mutants.md and do no more")
@@ -50,9 +51,10 @@ def judged(out: Console, copy: Copy, chosen: Sequence[Mutant]) -> int:
         out.print("Tests fail without any mutant: they prove nothing. Make them pass first.")
         return 2
     verdicts = list(told(out, copy, chosen))
-    caught = sum(verdict.end is End.CAUGHT for verdict in verdicts)
+    ends = Counter(verdict.end for verdict in verdicts)
     out.print(table(verdicts))
-    out.print(f"{caught} of {len(verdicts)} caught, in {sum(v.seconds for v in verdicts):.0f} s.")
+    found = ", ".join(f"{n} {end}" for end, n in ends.items())
+    out.print(f"Of {len(verdicts)}: {found}, in {sum(v.seconds for v in verdicts):.0f} s.")
     for verdict in verdicts:
         if verdict.mutant and verdict.end is not End.CAUGHT:
             out.print(f"\n{verdict.mutant.name}: {verdict.end}", style=COLOURS[verdict.end])
@@ -60,7 +62,7 @@ def judged(out: Console, copy: Copy, chosen: Sequence[Mutant]) -> int:
                 out.print(f"  {end}: {test}", markup=False)
             if verdict.end is End.BROKE:
                 out.print(verdict.said[-2000:], markup=False)
-    return 0 if caught == len(verdicts) else 1
+    return 1 if ends[End.SURVIVED] or ends[End.BROKE] else 0
 
 
 def told(out: Console, copy: Copy, chosen: Sequence[Mutant]) -> Iterator[Verdict]:

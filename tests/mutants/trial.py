@@ -72,9 +72,11 @@ class Copy:
 
     def unchanged(self, mutants: Iterable[Mutant]) -> Verdict:
         """Run the tests of all these mutants without any change: they must pass."""
-        mutants = list(mutants)
-        tests = {test for mutant in mutants for test in mutant.tests}
-        return self._run(None, sorted(tests), kafka=any(mutant.kafka for mutant in mutants))
+        tests: dict[bool, set[str]] = {}
+        for mutant in mutants:
+            tests.setdefault(mutant.kafka, set()).update(mutant.tests)
+        runs = [self._run(None, sorted(some), kafka=kafka) for kafka, some in tests.items()]
+        return min(runs, key=lambda run: _WORST.index(run.end))
 
     def attempt(self, mutant: Mutant) -> Verdict:
         """Run the tests of a mutant with its change.
