@@ -106,7 +106,7 @@ class Copy:
             [
                 *(sys.executable, "-m", "pytest", *tests),
                 *("-q", "--tb=native", "-p", "tests.mutants.verdict", f"--verdict={file}"),
-                *("-p", "no:cacheprovider", "--hypothesis-seed=0", "--timeout=120"),
+                *("-p", "no:cacheprovider", "--hypothesis-seed=0"),
                 *(() if kafka else ("-m", "not kafka")),
             ],
             cwd=self.folder,
