@@ -165,7 +165,7 @@ class Settings(BaseSettings):
     )
     snapshot_after: int = _setting(
         20_000,
-        "changes of a partition after which its snapshot is renewed, if that is half of it",
+        "changes after which the snapshot of a smaller partition is renewed",
         "be a whole number",
         ge=1,
     )

@@ -96,7 +96,7 @@ class Snapshots:
     Args:
         folder: where they are; made when there is a first one. None: there are none.
         changelog: the topic that they are snapshots of.
-        after: records after which a new one is written, if that is half of the relationships.
+        after: records after which a new one is written, if they are as many as relationships.
         meters: told of snapshots and failures.
         now: the wall clock, ms since the epoch.
     """
@@ -237,7 +237,7 @@ class Snapshots:
             return False
         if kept.taken_ms is not None and self._now() - kept.taken_ms > STALE_MS:
             return True
-        return kept.changed >= max(self._after, len(lease.state.relationships) // 2)
+        return kept.changed >= max(self._after, len(lease.state.relationships))
 
     def _begin(self, lease: Lease, kept: _Kept) -> None:
         # Synchronous: what is in memory now is all that the changelog has before this offset.
