@@ -21,7 +21,7 @@ from streams.metrics.collector import Page
 from streams.metrics.meters import Meters
 from streams.metrics.server import Server, application
 from streams.settings import Settings
-from streams.table import Halt, RelationshipsTable, TableSettings
+from streams.table import Cap, Halt, RelationshipsTable, TableSettings
 from streams.transport import ChunkedApp, TransportSettings
 
 log = logging.getLogger(__name__)
@@ -240,6 +240,8 @@ def table_settings(settings: Settings) -> TableSettings:
         transaction_timeout_ms=round(settings.transaction_timeout * 1000),
         request_timeout_ms=round(REQUEST_TIMEOUT * 1000),
         max_dirty=settings.flush_max_dirty,
+        cap=Cap(settings.max_invalid_percent, settings.max_invalid_window),
+        state_format=settings.state_format,
     )
 
 

@@ -75,7 +75,6 @@ def test_a_setting_that_does_harm_is_found(topic: str, key: str, value: str, gra
 @pytest.mark.parametrize(
     ("topic", "key", "value"),
     [
-        ("app-dead-letters", "retention_ms", "-1"),  # for ever is more than enough
         ("app-changelog", "min_cleanable_dirty_ratio", "0.05"),
         ("app-dead-letters", "max_message_bytes", "5000000"),
         ("likes", "min_insync_replicas", "3"),
