@@ -211,7 +211,9 @@ class _Worker:
 
 def halt(reason: Halt) -> NoReturn:
     """End the process at once: see `streams.table.halt`."""
-    log.critical("%s: %s", type(reason).__name__, reason, exc_info=reason)
+    # Without a traceback, the exception would only be the same words once more.
+    told = reason if reason.__traceback__ or reason.__cause__ else None
+    log.critical("%s: %s", type(reason).__name__, reason, exc_info=told)
     end_process(reason.code)
 
 
