@@ -149,7 +149,7 @@ async def read_letters(
 def parse(record: ConsumerRecord[bytes, bytes]) -> DeadLetter | None:
     """Read a dead letter; None for a mark, or a record that somebody else put there."""
     ours = dict(reversed(record.headers[: len(_OURS)]))
-    if ours.keys() != _OURS:
+    if ours.keys() != _OURS or not all(ours.values()):
         return None
     try:
         return DeadLetter(

@@ -130,7 +130,11 @@ class Settings(BaseSettings):
         "wall", "what moves time: the wall clock (live) or events (replay)", 'be "event" or "wall"'
     )
     max_ahead: Seconds = _setting(
-        3600.0, "an event further in the future is a dead letter (clock=wall)", _SECONDS, ge=0
+        3600.0,
+        "an event further in the future is a dead letter (clock=wall)",
+        _SECONDS,
+        ge=0,
+        le=31_536_000,
     )
     max_value_bytes: int = _setting(
         65_536,

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.fuzz.targets import TARGETS
 
-PER_TURN = 1000
+PER_TURN = 500
 HANGS_AFTER = 60.0
 
 
