@@ -23,7 +23,7 @@ from xxhash import xxh3_64_digest
 
 from streams.core.cells import SIZE as CELL
 from streams.core.kinds import INTERACTIONS
-from streams.core.time import END_MS
+from streams.core.time import DAY_MS, END_MS
 
 FORMAT = 1
 """Version of the packed encoding; a change of any byte above is a new one."""
@@ -203,7 +203,12 @@ def check(value: bytes) -> None:
 
 def _possible(summary: Summary) -> bool:
     times = summary.last + summary.first
-    return min(times) >= -1 and max(times) < END_MS and 0 <= summary.strength < inf
+    return (
+        min(times) >= -1
+        and max(times) < END_MS
+        and 0 <= summary.strength < inf
+        and 0 <= summary.day < END_MS // DAY_MS
+    )
 
 
 def unpack(value: bytes) -> Parts:

@@ -38,8 +38,9 @@ def _read(value: bytes) -> bool:
     if head & 4:
         take("6I")
         assert all(-1 <= ms < END_MS for ms in take("6q2q"))
-        strength, _ = take("di")
+        strength, day = take("di")
         assert 0 <= strength < float("inf")
+        assert 0 <= day * 86_400_000 < END_MS
     if head & 8:
         (size,) = take("I")
         assert size % 8 == 0
