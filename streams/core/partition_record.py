@@ -7,6 +7,7 @@ relationship can have, so reading the changelog to its end gives values and offs
 from typing import Annotated, Final
 
 import msgspec
+import orjson
 
 from streams.core.formats import UnknownFormat, require
 from streams.core.packing import FORMAT
@@ -50,9 +51,11 @@ class PartitionRecord(msgspec.Struct, frozen=True, kw_only=True):
             UnknownFormat: not a partition record, or one of a newer version.
         """
         try:
-            require(_version.decode(value).format)
-            return _decoder.decode(value)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            # As events are: msgspec alone does not look closely into what it skips.
+            document = orjson.loads(value)
+            require(msgspec.convert(document, _Version).format)
+            return msgspec.convert(document, cls)
+        except (msgspec.MsgspecError, orjson.JSONDecodeError) as error:
             raise UnknownFormat(
                 f"the changelog's partition record cannot be read ({error}): is this topic "
                 "Closeknit's, and was it written by Closeknit only?"
@@ -64,5 +67,3 @@ class _Version(msgspec.Struct):
 
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(PartitionRecord)
-_version = msgspec.json.Decoder(_Version)
