@@ -76,7 +76,8 @@ def restore(lease: Lease, records: Iterable[Any]) -> None:
     put = lease.state.restore
     for record in records:
         if record.key == KEY:
-            lease.stored_record = record.value
+            # Without a value it cannot be decoded, and stops the worker: nobody may delete it.
+            lease.stored_record = record.value or b""
         else:
             put(record.key, record.value)
 
