@@ -20,6 +20,7 @@ PAGES = (
     "docs/dead-letters.md",
     "docs/glossary.md",
     "docs/invariants.md",
+    "docs/mutants.md",
     "docs/operations.md",
     "docs/people.md",
     "docs/report.md",
