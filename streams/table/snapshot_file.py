@@ -18,7 +18,8 @@ from typing import BinaryIO, Final, Self, TypeVar
 import msgspec
 from xxhash import xxh3_64
 
-from streams.core.partition_record import FORMAT, PartitionRecord
+from streams.core.packing import FORMAT
+from streams.core.partition_record import PartitionRecord
 
 MAGIC: Final = b"closeknit snapshot 1\n"
 

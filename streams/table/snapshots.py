@@ -21,7 +21,7 @@ from itertools import count
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from streams.core.partition_record import FORMAT
+from streams.core.packing import FORMAT
 from streams.metrics.meters import Meters
 from streams.table.lease import Lease
 from streams.table.snapshot_file import End, Head, Reader, Unusable, Writer, encode

@@ -14,11 +14,13 @@ from schemas.events import TOPIC_OF
 from streams.brokers.compatibility import accommodate
 from streams.core.admission import REROUTED_FROM
 from streams.core.dead_letter import dead_letter_headers
+from streams.core.formats import UnknownFormat, to_write
 from streams.core.packing import CorruptValue
 from streams.core.partition import Applied, Misplaced, Outcome, Partition, Refused, Rules
-from streams.core.partition_record import Position, UnknownFormat
+from streams.core.partition_record import Position
 from streams.metrics.meters import Meters
 from streams.metrics.view import PartitionView
+from streams.table.cap import Cap, Watch
 from streams.table.fit import misfit, value_settings
 from streams.table.halt import BrokenInvariant, Halt, UnfitState
 from streams.table.lease import Lease, Outgoing
@@ -57,6 +59,8 @@ class TableSettings(NamedTuple):
             is due at once.
         snapshots: directory of local snapshots, None for none.
         snapshot_after: see `Snapshots`.
+        cap: how much of a source topic may be invalid.
+        state_format: the format to write values in; None: see `streams.core.formats.to_write`.
     """
 
     app: str
@@ -70,6 +74,8 @@ class TableSettings(NamedTuple):
     max_dirty: int
     snapshots: Path | None = None
     snapshot_after: int = 20_000
+    cap: Cap = Cap()
+    state_format: int | None = None
 
 
 class RelationshipsTable:
@@ -103,6 +109,7 @@ class RelationshipsTable:
         self._snapshots = Snapshots(
             settings.snapshots, settings.changelog, settings.snapshot_after, meters, now
         )
+        self._invalid = Watch(settings.cap)
         self.ready = False
 
     # -- what is held
@@ -200,6 +207,8 @@ class RelationshipsTable:
             records = [record for record in records if record.offset >= position.offset]
             replayed = len(chunk.records) - len(records)
         applied = lease.state.apply(self._settings.kinds[chunk.topic], records, self._now())
+        if most := self._invalid.judge(chunk.topic, chunk.partition, len(records), applied.refused):
+            self._halt(most)
         lease.outgoing += [self._dead_letter(lease, chunk.topic, r) for r in applied.refused]
         lease.outgoing += [self._rerouted(lease, chunk.topic, m) for m in applied.misplaced]
         lease.positions[chunk.topic] = Position(
@@ -392,6 +401,8 @@ class RelationshipsTable:
             return False
         for lease in leases:
             self._check_fit(lease)
+            was = lease.flushed.format if lease.flushed else None
+            lease.format = to_write(self._settings.state_format, was)
             for topic in self.topics:
                 name, log_now = f"{topic}/{lease.number}", logs[topic, lease.number]
                 offset, warning = resume(name, lease.positions.get(topic), log_now)
