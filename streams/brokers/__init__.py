@@ -1,6 +1,7 @@
 """Brokers that we run ourselves, and what clients need to know to live with them."""
 
+from streams.brokers.batches import UnreadableBatch
 from streams.brokers.compatibility import accommodate
 from streams.brokers.embedded import BrokerUnavailableError, EmbeddedBroker
 
-__all__ = ["BrokerUnavailableError", "EmbeddedBroker", "accommodate"]
+__all__ = ["BrokerUnavailableError", "EmbeddedBroker", "UnreadableBatch", "accommodate"]
