@@ -3,5 +3,12 @@
 from streams.brokers.batches import UnreadableBatch
 from streams.brokers.compatibility import accommodate
 from streams.brokers.embedded import BrokerUnavailableError, EmbeddedBroker
+from streams.brokers.identity import TopicIds
 
-__all__ = ["BrokerUnavailableError", "EmbeddedBroker", "UnreadableBatch", "accommodate"]
+__all__ = [
+    "BrokerUnavailableError",
+    "EmbeddedBroker",
+    "TopicIds",
+    "UnreadableBatch",
+    "accommodate",
+]

@@ -1,6 +1,16 @@
 """The relationships table: packed values by partition number, written behind in transactions."""
 
-from streams.table.halt import BrokenInvariant, Fenced, FlushFailed, Halt, RecoveryStuck, UnfitState
+from streams.table.halt import (
+    BrokenInvariant,
+    Fenced,
+    FlushFailed,
+    Halt,
+    RecoveryStuck,
+    SourceReplaced,
+    Stalled,
+    UnfitState,
+    Unreadable,
+)
 from streams.table.table import RelationshipsTable, TableSettings
 
 __all__ = [
@@ -10,6 +20,9 @@ __all__ = [
     "Halt",
     "RecoveryStuck",
     "RelationshipsTable",
+    "SourceReplaced",
+    "Stalled",
     "TableSettings",
     "UnfitState",
+    "Unreadable",
 ]

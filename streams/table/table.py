@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, NoReturn, Protocol
 
@@ -19,11 +19,12 @@ from streams.core.partition_record import Position, UnknownFormat
 from streams.metrics.meters import Meters
 from streams.metrics.view import PartitionView
 from streams.table.fit import misfit, value_settings
-from streams.table.halt import BrokenInvariant, Halt, UnfitState
+from streams.table.halt import BrokenInvariant, FlushFailed, Halt, UnfitState
 from streams.table.lease import Lease, Outgoing
 from streams.table.producer import Producer
 from streams.table.recovery import read_back, source_logs
 from streams.table.resume import resume
+from streams.table.sources import Ask, Sources
 from streams.table.transaction import commit
 
 log = logging.getLogger(__name__)
@@ -82,13 +83,14 @@ class RelationshipsTable:
         settings: TableSettings,
         meters: Meters,
         now: Callable[[], int],
-        topic_ids: Callable[[Collection[str]], Awaitable[Mapping[str, str | None]]],
+        topic_ids: Ask,
         halt: Callable[[Halt], NoReturn],
     ) -> None:
         self._settings = settings
         self._meters = meters
         self._now = now
         self._topic_ids = topic_ids
+        self._sources = Sources(self._ask_topic_ids)
         self._halt = halt
         self._leases: dict[int, Lease] = {}
         self._names = {topic: TOPIC_OF[kind] for topic, kind in settings.kinds.items()}
@@ -263,12 +265,9 @@ class RelationshipsTable:
                 snapshot = lease.snapshot(self._value_settings, forced=forced)
                 if snapshot is None:
                     return
-                size = await commit(
-                    lease,
-                    snapshot,
-                    self._settings.changelog,
-                    deadline=self._settings.transaction_timeout_ms / 1000,
-                )
+                deadline = self._settings.transaction_timeout_ms / 1000
+                await self._confirm_sources(snapshot.record.next, deadline)
+                size = await commit(lease, snapshot, self._settings.changelog, deadline)
             except Halt as reason:
                 self._halt(reason)
             except Exception as error:
@@ -276,6 +275,28 @@ class RelationshipsTable:
                 self._halt(BrokenInvariant(f"flushing partition {lease.number} failed: {error!r}"))
             lease.flushed = snapshot.record
             self._meters.flushed(loop.time() - started, len(snapshot.values), size, self._now())
+
+    async def _ask_topic_ids(self, names: Collection[str]) -> Mapping[str, str | None]:
+        return await self._topic_ids(names)
+
+    async def confirm_sources(self) -> None:
+        """Return if the source topics are the ones that we read, also where nothing is flushed.
+
+        Raises:
+            SourceReplaced: a topic is gone, or another one has its name.
+        """
+        for lease in self.leases():
+            await self._sources.confirm(lease.positions)
+
+    async def _confirm_sources(self, positions: Mapping[str, Position], deadline: float) -> None:
+        try:
+            async with asyncio.timeout(deadline):
+                await self._sources.confirm(positions)
+        except TimeoutError as error:
+            raise FlushFailed(
+                f"no broker told the ids of the source topics within {deadline:.0f} s, so nothing "
+                "was flushed: is it reachable? Nothing is lost: start the worker again when it is"
+            ) from error
 
     # -- changing hands
 
