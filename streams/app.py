@@ -176,6 +176,7 @@ class _Worker:
         stopping = asyncio.ensure_future(app.stop())
         await asyncio.wait({stopping}, timeout=grace)
         if isinstance(reason, Halt):
+            log.critical("%s ends it with %d, see above", type(reason).__name__, reason.code)
             return reason.code
         if isinstance(reason, KafkaConnectionError) and not app.consumer_started:
             log.critical("No broker answers at %s: start it again", self._settings.broker)
