@@ -366,7 +366,8 @@ def table_settings(settings: Settings) -> TableSettings:
         rules=settings.rules,
         kafka=settings.connection(),
         transaction_timeout_ms=round(settings.transaction_timeout * 1000),
-        request_timeout_ms=round(REQUEST_TIMEOUT * 1000),
+        # A shorter one would end a flush before the transaction's own time is up.
+        request_timeout_ms=round(max(REQUEST_TIMEOUT, settings.transaction_timeout) * 1000),
         max_dirty=settings.flush_max_dirty,
     )
 

@@ -54,7 +54,8 @@ class Record(NamedTuple):
 def read_every_batch() -> None:
     """Have all consumers of this process read batches as this module does; again is the same."""
     fetcher.MemoryRecords = Batches
-    fetcher.PartitionRecords = PartitionRecords
+    if not issubclass(fetcher.PartitionRecords, PartitionRecords):
+        fetcher.PartitionRecords = PartitionRecords
 
 
 class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]

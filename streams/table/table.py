@@ -19,10 +19,10 @@ from streams.core.partition_record import Position, UnknownFormat
 from streams.metrics.meters import Meters
 from streams.metrics.view import PartitionView
 from streams.table.fit import misfit, value_settings
-from streams.table.halt import BrokenInvariant, FlushFailed, Halt, UnfitState
+from streams.table.halt import BrokenInvariant, FlushFailed, Halt, RecoveryStuck, UnfitState
 from streams.table.lease import Lease, Outgoing
 from streams.table.producer import Producer
-from streams.table.recovery import read_back, source_logs
+from streams.table.recovery import STUCK_AFTER, read_back, source_logs
 from streams.table.resume import resume
 from streams.table.sources import Ask, Sources
 from streams.table.transaction import commit
@@ -356,7 +356,15 @@ class RelationshipsTable:
             max_request_size=64 << 20,
         )
         self._leases[number] = Lease(number, Partition(number, self._settings.rules), producer)
-        await producer.start()
+        try:
+            async with asyncio.timeout(STUCK_AFTER):
+                await producer.start()
+        except TimeoutError as error:
+            raise RecoveryStuck(
+                f"an earlier transaction of {self._settings.app}-{number} did not end within "
+                f"{STUCK_AFTER:.0f} s, or no broker answers: is the one that leads the changelog's "
+                "partition up, and its max.message.bytes large enough?"
+            ) from error
 
     def _release(self, number: int) -> None:
         lease = self._leases.pop(number)
