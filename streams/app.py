@@ -24,6 +24,7 @@ from streams.metrics.server import Server, application
 from streams.settings import Settings
 from streams.table import (
     BrokenInvariant,
+    Cap,
     Halt,
     RelationshipsTable,
     SourceReplaced,
@@ -328,7 +329,9 @@ class _Worker:
 
 def halt(reason: Halt) -> NoReturn:
     """End the process at once: see `streams.table.halt`."""
-    log.critical("%s: %s", type(reason).__name__, reason, exc_info=reason)
+    # Without a traceback, the exception would only be the same words once more.
+    told = reason if reason.__traceback__ or reason.__cause__ else None
+    log.critical("%s: %s", type(reason).__name__, reason, exc_info=told)
     end_process(reason.code)
 
 
@@ -369,6 +372,8 @@ def table_settings(settings: Settings) -> TableSettings:
         # A shorter one would end a flush before the transaction's own time is up.
         request_timeout_ms=round(max(REQUEST_TIMEOUT, settings.transaction_timeout) * 1000),
         max_dirty=settings.flush_max_dirty,
+        cap=Cap(settings.max_invalid_percent, settings.max_invalid_window),
+        state_format=settings.state_format,
     )
 
 

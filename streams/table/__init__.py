@@ -1,5 +1,6 @@
 """The relationships table: packed values by partition number, written behind in transactions."""
 
+from streams.table.cap import Cap
 from streams.table.halt import (
     BrokenInvariant,
     Fenced,
@@ -8,6 +9,7 @@ from streams.table.halt import (
     RecoveryStuck,
     SourceReplaced,
     Stalled,
+    TooManyInvalid,
     UnfitState,
     Unreadable,
 )
@@ -15,6 +17,7 @@ from streams.table.table import RelationshipsTable, TableSettings
 
 __all__ = [
     "BrokenInvariant",
+    "Cap",
     "Fenced",
     "FlushFailed",
     "Halt",
@@ -23,6 +26,7 @@ __all__ = [
     "SourceReplaced",
     "Stalled",
     "TableSettings",
+    "TooManyInvalid",
     "UnfitState",
     "Unreadable",
 ]
