@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Protocol
@@ -22,12 +22,13 @@ from streams.metrics.meters import Meters
 from streams.metrics.view import PartitionView
 from streams.table.cap import Cap, Watch
 from streams.table.fit import misfit, value_settings
-from streams.table.halt import BrokenInvariant, Halt, UnfitState
+from streams.table.halt import BrokenInvariant, FlushFailed, Halt, RecoveryStuck, UnfitState
 from streams.table.lease import Lease, Outgoing
 from streams.table.producer import Producer
-from streams.table.recovery import read_back, source_logs
+from streams.table.recovery import STUCK_AFTER, read_back, source_logs
 from streams.table.resume import resume
 from streams.table.snapshots import Snapshots
+from streams.table.sources import Ask, Sources
 from streams.table.transaction import commit
 
 log = logging.getLogger(__name__)
@@ -94,13 +95,14 @@ class RelationshipsTable:
         settings: TableSettings,
         meters: Meters,
         now: Callable[[], int],
-        topic_ids: Callable[[Collection[str]], Awaitable[Mapping[str, str | None]]],
+        topic_ids: Ask,
         halt: Callable[[Halt], NoReturn],
     ) -> None:
         self._settings = settings
         self._meters = meters
         self._now = now
         self._topic_ids = topic_ids
+        self._sources = Sources(self._ask_topic_ids)
         self._halt = halt
         self._leases: dict[int, Lease] = {}
         self._names = {topic: TOPIC_OF[kind] for topic, kind in settings.kinds.items()}
@@ -283,11 +285,10 @@ class RelationshipsTable:
                 if snapshot is None:
                     self._snapshots.flushed(lease, covers=covers, records=0)
                     return
+                deadline = self._settings.transaction_timeout_ms / 1000
+                await self._confirm_sources(snapshot.record.next, deadline)
                 size, lease.reached = await commit(
-                    lease,
-                    snapshot,
-                    self._settings.changelog,
-                    deadline=self._settings.transaction_timeout_ms / 1000,
+                    lease, snapshot, self._settings.changelog, deadline
                 )
             except Halt as reason:
                 self._halt(reason)
@@ -297,6 +298,28 @@ class RelationshipsTable:
             lease.flushed = snapshot.record
             self._meters.flushed(loop.time() - started, len(snapshot.values), size, self._now())
             self._snapshots.flushed(lease, covers=covers, records=len(snapshot.values) + 1)
+
+    async def _ask_topic_ids(self, names: Collection[str]) -> Mapping[str, str | None]:
+        return await self._topic_ids(names)
+
+    async def confirm_sources(self) -> None:
+        """Return if the source topics are the ones that we read, also where nothing is flushed.
+
+        Raises:
+            SourceReplaced: a topic is gone, or another one has its name.
+        """
+        for lease in self.leases():
+            await self._sources.confirm(lease.positions)
+
+    async def _confirm_sources(self, positions: Mapping[str, Position], deadline: float) -> None:
+        try:
+            async with asyncio.timeout(deadline):
+                await self._sources.confirm(positions)
+        except TimeoutError as error:
+            raise FlushFailed(
+                f"no broker told the ids of the source topics within {deadline:.0f} s, so nothing "
+                "was flushed: is it reachable? Nothing is lost: start the worker again when it is"
+            ) from error
 
     # -- changing hands
 
@@ -356,7 +379,15 @@ class RelationshipsTable:
             max_request_size=64 << 20,
         )
         self._leases[number] = Lease(number, Partition(number, self._settings.rules), producer)
-        await producer.start()
+        try:
+            async with asyncio.timeout(STUCK_AFTER):
+                await producer.start()
+        except TimeoutError as error:
+            raise RecoveryStuck(
+                f"an earlier transaction of {self._settings.app}-{number} did not end within "
+                f"{STUCK_AFTER:.0f} s, or no broker answers: is the one that leads the changelog's "
+                "partition up, and its max.message.bytes large enough?"
+            ) from error
 
     def _release(self, number: int) -> None:
         lease = self._leases.pop(number)
