@@ -242,6 +242,8 @@ def table_settings(settings: Settings) -> TableSettings:
         transaction_timeout_ms=round(settings.transaction_timeout * 1000),
         request_timeout_ms=round(REQUEST_TIMEOUT * 1000),
         max_dirty=settings.flush_max_dirty,
+        snapshots=settings.data_dir / "snapshots" / settings.app if settings.snapshots else None,
+        snapshot_after=settings.snapshot_after,
         cap=Cap(settings.max_invalid_percent, settings.max_invalid_window),
         state_format=settings.state_format,
     )

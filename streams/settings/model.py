@@ -72,7 +72,9 @@ class Settings(BaseSettings):
         "", "put before likes, replies, follows and shares", f"be {_TOPIC_CHARACTERS}"
     )
     data_dir: Path = _setting(
-        Path("closeknit-data"), "scratch directory of a worker", "be a directory"
+        Path("closeknit-data"),
+        "directory of one worker, for snapshots; may be deleted at any time",
+        "be a directory",
     )
     http_host: str = _setting(
         "127.0.0.1", "address that /metrics, /healthz and /readyz listen on", "be an address"
@@ -184,6 +186,19 @@ class Settings(BaseSettings):
     flush_max_dirty: int = _setting(
         20_000,
         "changed relationships that cause a write before its time",
+        "be a whole number",
+        ge=1,
+    )
+
+    # Restarts
+    snapshots: bool = _setting(
+        True,
+        "keep snapshots in data_dir, so that a restart need not read the whole changelog",
+        "be true or false",
+    )
+    snapshot_after: int = _setting(
+        20_000,
+        "changes after which the snapshot of a smaller partition is renewed",
         "be a whole number",
         ge=1,
     )

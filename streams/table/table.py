@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -26,6 +27,7 @@ from streams.table.lease import Lease, Outgoing
 from streams.table.producer import Producer
 from streams.table.recovery import read_back, source_logs
 from streams.table.resume import resume
+from streams.table.snapshots import Snapshots
 from streams.table.transaction import commit
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,8 @@ class TableSettings(NamedTuple):
         request_timeout_ms: how long a request to the broker may take.
         max_dirty: dirty relationships and records to send, of all partitions, after which a flush
             is due at once.
+        snapshots: directory of local snapshots, None for none.
+        snapshot_after: see `Snapshots`.
         cap: how much of a source topic may be invalid.
         state_format: the format to write values in; None: see `streams.core.formats.to_write`.
     """
@@ -68,6 +72,8 @@ class TableSettings(NamedTuple):
     transaction_timeout_ms: int
     request_timeout_ms: int
     max_dirty: int
+    snapshots: Path | None = None
+    snapshot_after: int = 20_000
     cap: Cap = Cap()
     state_format: int | None = None
 
@@ -100,6 +106,9 @@ class RelationshipsTable:
         self._names = {topic: TOPIC_OF[kind] for topic, kind in settings.kinds.items()}
         self._closing: set[asyncio.Task[None]] = set()
         self._value_settings = value_settings(settings.rules)
+        self._snapshots = Snapshots(
+            settings.snapshots, settings.changelog, settings.snapshot_after, meters, now
+        )
         self._invalid = Watch(settings.cap)
         self.ready = False
 
@@ -268,11 +277,13 @@ class RelationshipsTable:
                 lease.state.tell_time(self._now())
             loop = asyncio.get_running_loop()
             started = loop.time()
+            covers = self._snapshots.flushing(lease)
             try:
                 snapshot = lease.snapshot(self._value_settings, forced=forced)
                 if snapshot is None:
+                    self._snapshots.flushed(lease, covers=covers, records=0)
                     return
-                size = await commit(
+                size, lease.reached = await commit(
                     lease,
                     snapshot,
                     self._settings.changelog,
@@ -285,6 +296,7 @@ class RelationshipsTable:
                 self._halt(BrokenInvariant(f"flushing partition {lease.number} failed: {error!r}"))
             lease.flushed = snapshot.record
             self._meters.flushed(loop.time() - started, len(snapshot.values), size, self._now())
+            self._snapshots.flushed(lease, covers=covers, records=len(snapshot.values) + 1)
 
     # -- changing hands
 
@@ -349,12 +361,13 @@ class RelationshipsTable:
     def _release(self, number: int) -> None:
         lease = self._leases.pop(number)
         self._meters.lost(number)
+        self._snapshots.lost(number)
         task = asyncio.ensure_future(_close(lease.producer))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
     async def _recover(self, leases: list[Lease], still_current: Callable[[], bool]) -> bool:
-        topic_ids = await self._topic_ids(self.topics)
+        topic_ids = await self._topic_ids({*self.topics, self._settings.changelog})
         consumer = accommodate(
             AIOKafkaConsumer(
                 **self._settings.kafka,
@@ -373,7 +386,14 @@ class RelationshipsTable:
             # its long polls.
             numbers = [lease.number for lease in leases]
             logs = await source_logs(consumer, self.topics, numbers, topic_ids)
-            if not await read_back(consumer, self._settings.changelog, leases, still_current):
+            if not await read_back(
+                consumer,
+                self._settings.changelog,
+                topic_ids.get(self._settings.changelog),
+                leases,
+                self._snapshots,
+                still_current,
+            ):
                 return False
         finally:
             await consumer.stop()
@@ -415,6 +435,7 @@ class RelationshipsTable:
         """Close every producer."""
         for number in list(self._leases):
             self._release(number)
+        self._snapshots.close()
         if self._closing:
             await asyncio.wait(self._closing)
 
