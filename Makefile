@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz mutants check format dashboards picture rules alert-quality lock clean
+.PHONY: help demo test fuzz soak mutants check format dashboards picture rules alert-quality lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 15
@@ -20,6 +20,9 @@ test: $(READY) check ## All checks and tests; what needs Kafka or Prometheus is 
 
 fuzz: $(READY) ## Hostile input for every decoder, ten minutes of it (MINUTES=60 for an hour)
 	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
+
+soak: $(READY) ## An hour of random faults on Apache Kafka, everything compared (needs Java)
+	@$(BIN)/python -m tests.faults.soak
 
 mutants: $(READY) ## Break the code in all known ways and show which tests notice (needs Java)
 	$(BIN)/python -m tests.mutants

@@ -331,7 +331,7 @@ READ = Chapter(
             'auto_offset_reset="earliest"',
             "records deleted before they were read are passed over in silence",
             (
-                "tests/engine/test_faults.py"
+                "tests/faults/test_topics.py"
                 "::test_records_deleted_before_they_were_read_are_not_passed_over_in_silence",
             ),
             kafka=True,
