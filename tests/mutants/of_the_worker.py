@@ -109,7 +109,7 @@ FLUSHED = Chapter(
         Mutant(
             "deliveries-not-awaited",
             TRANSACTION,
-            "            await asyncio.gather(*deliveries)\n",
+            "        await asyncio.gather(*deliveries)\n",
             "",
             "a value that the broker refused is missing, and its offsets are committed",
             (
