@@ -238,7 +238,7 @@ def test_a_transaction_that_fails_ends_the_process_with_76_and_is_never_gone_on_
 
 
 def test_a_producer_that_was_shut_out_between_two_sends_says_so_all_the_same() -> None:
-    """aiokafka refuses the next send with an error that tells nothing: a matter of microseconds."""
+    """The next send is refused with an error that tells nothing: a matter of microseconds."""
     producer = Failing("send", IllegalOperation("Can't send messages while not in transaction"))
     producer.failure = ProducerFenced()
     lease = Lease(0, Partition(0, Rules(partitions=1)), cast(Any, producer))
