@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from textwrap import fill
 
-from benchmarks.alerts.others import PAGE, PAIRS, TICKET, named
-from benchmarks.alerts.score import SOON_HOURS, Score, facts, quantile, score
+from benchmarks.alerts.others import CHOICES, PAGE, TICKET, Choice
+from benchmarks.alerts.score import SOON_HOURS, Score, facts, quantile, score, tell
 from benchmarks.alerts.trials import Outcome
-from benchmarks.alerts.worlds import DIVERGING, FALLS, RISES, SCENARIOS, WATCHED_FROM
-from streams.alerting.thresholds import DEFAULTS, Divergence
+from benchmarks.alerts.worlds import DIVERGING, FALLS, MEANT, RISES, SCENARIOS, WATCHED_FROM
+from streams.alerting.thresholds import Divergence
 from streams.synthetic import SCENARIOS as STORIES
 
 HEALTHY = 200
@@ -22,8 +22,6 @@ HEALTHY = 200
 
 RECALL, FALSE_A_YEAR = 0.95, 1.0
 """The aim: found within a day, and pages for nothing per account and year."""
-
-OTHERS_ALERTS = ("NewFollowersStayHollow", "FollowBurstWithoutEngagement", "PeopleWaitForAnswers")
 
 
 def write(outcomes: Sequence[Outcome], *, step: int) -> str:
@@ -191,7 +189,6 @@ def _found(outcomes: Sequence[Outcome]) -> list[list[str]]:
 
 
 def _calm(outcomes: Sequence[Outcome]) -> list[list[str]]:
-    small = [one for one in outcomes if one not in _healthy(outcomes)]
     rows = [
         [
             "scenario",
@@ -205,7 +202,7 @@ def _calm(outcomes: Sequence[Outcome]) -> list[list[str]]:
         counted = [
             score(_of(some, scenario) if scenario else some, [alert])
             for alert in (PAGE, TICKET)
-            for some in (small, _healthy(outcomes))
+            for some in (_small(outcomes), _healthy(outcomes))
         ]
         words = [f"{one.false} in {one.years:.1f}" for one in counted]
         name = f"{scenario}, before" if scenario in DIVERGING else scenario
@@ -232,11 +229,21 @@ def _precise(one: Score) -> str:
 
 
 def _told(outcomes: Sequence[Outcome]) -> list[list[str]]:
-    rows = [["scenario", "worlds", *OTHERS_ALERTS]]
+    rows = [["scenario", *MEANT]]
     for scenario in SCENARIOS:
         some = _of(_healthy(outcomes), scenario)
-        told = [_part(score(some, [alert]).told, len(some)) for alert in OTHERS_ALERTS]
-        rows.append([scenario, str(len(some)), *told])
+        row = [scenario]
+        for alert in MEANT:
+            one = tell(some, alert)
+            found = f"told {_part(one.found, one.meant)}; " if one.meant else ""
+            row.append(f"{found}false {one.false} in {one.years:.1f}")
+        rows.append(row)
+    for name, some in (
+        ("**false per account-year, from 200 replies a week on**", _healthy(outcomes)),
+        ("**below**", _small(outcomes)),
+    ):
+        rates = [tell(some, alert) for alert in MEANT]
+        rows.append([name, *(f"**{one.false / one.years:.2f}**" for one in rates)])
     return rows
 
 
@@ -246,27 +253,36 @@ def _trades(outcomes: Sequence[Outcome]) -> list[list[str]]:
         [
             "page",
             "ticket",
+            "against",
+            "held",
+            "settled",
             *(f"{scenario} in a day" for scenario in DIVERGING),
-            *(f"{scenario}, hours: median, p90" for scenario in DIVERGING),
+            "begging, hours: median, p90",
             "false pages per year",
             "false tickets",
         ]
     ]
-    shipped = DEFAULTS.thresholds
-    for pair in PAIRS:
-        names = [named(alert, limits) for alert, limits in zip((PAGE, TICKET), pair, strict=True)]
+    shipped, *_ = CHOICES
+    for choice in CHOICES:
+        names = [choice.named(alert) for alert in (PAGE, TICKET)]
         found = [score(_of(healthy, scenario), names) for scenario in DIVERGING]
         false = [score(healthy, [name]).false_a_year for name in names]
-        mark = "**" if pair == (shipped.replies_fall, shipped.replies_fall_slowly) else ""
+        mark = "**" if choice is shipped else ""
         rows.append(
             [
-                *(f"{mark}{_numbers(limits)}{mark}" for limits in pair),
+                *(f"{mark}{cell}{mark}" for cell in _choice(choice)),
                 *(_part(one.soon, one.diverging) for one in found),
-                *(_hours(one.delays) for one in found),
+                _hours(found[0].delays),
                 *(f"{number:.2f}" for number in false),
             ]
         )
     return rows
+
+
+def _choice(choice: Choice) -> list[str]:
+    weeks = "the median" if choice.median else "the second"
+    limits = [_numbers(one) for one in (choice.page, choice.ticket)]
+    return [*limits, weeks, choice.hold, choice.settle or "0h"]
 
 
 def _numbers(limits: Divergence) -> str:
@@ -279,6 +295,10 @@ def _replies(outcome: Outcome) -> float:
 
 def _healthy(outcomes: Iterable[Outcome]) -> list[Outcome]:
     return [outcome for outcome in outcomes if round(_replies(outcome)) >= HEALTHY]
+
+
+def _small(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    return [outcome for outcome in outcomes if round(_replies(outcome)) < HEALTHY]
 
 
 def _of(outcomes: Iterable[Outcome], scenario: str) -> list[Outcome]:

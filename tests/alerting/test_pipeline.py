@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.alerting.promtool import RULES, Case, Trial, failures
+from tests.alerting.promtool import Case
 from tests.alerting.world import (
     DAY,
     HOUR,
@@ -392,13 +392,6 @@ REFUSED = [
 ]
 
 CASES = [*BELIEVED, *FRESH, *WORKERS, *READING, *REFUSED]
-
-
-@pytest.fixture(scope="module")
-def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What does not hold; all cases are tried at once, for a start of promtool takes longest."""
-    trial = Trial("built", RULES, CASES)
-    return failures([trial], tmp_path_factory.mktemp("pipeline"))["built"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.claim)
