@@ -21,6 +21,7 @@ from streams.core.admission import (
 )
 from streams.core.census import Census
 from streams.core.filing import Moves, recount, refile
+from streams.core.formats import in_memory
 from streams.core.kinds import CODES
 from streams.core.packing import CorruptValue, check
 from streams.core.placement import account_of
@@ -182,9 +183,8 @@ class Partition:
         for number, (key, value) in enumerate(self.relationships.items(), start=1):
             try:
                 check(value)
-            except CorruptValue as error:
-                # The key is a person's name: it is in the error, and not in what is logged of it.
-                raise CorruptValue(f"partition {self.number}: {error}", key) from None
+            except CorruptValue:
+                value = self.relationships[key] = self._converted(key, value)  # noqa: PLW2901
             moves = moves_of.setdefault(account_of(key), {})
             recount(moves, value)
             refile(moves, None, value)
@@ -192,3 +192,10 @@ class Partition:
                 yield
         for account, moves in moves_of.items():
             self.census.move(account, moves, clock)
+
+    def _converted(self, key: bytes, value: bytes) -> bytes:
+        try:
+            return in_memory(value)
+        except CorruptValue as error:
+            # The key is a person's name: it is in the error, and not in what is logged of it.
+            raise CorruptValue(f"partition {self.number}: {error}", key) from None

@@ -79,8 +79,8 @@ FLUSHED = Chapter(
         Mutant(
             "clock-not-stored",
             LEASE,
-            "clock=self.state.clock, next=",
-            "clock=-1, next=",
+            "clock=self.state.clock,",
+            "clock=-1,",
             "after a restart nobody has been silent for any time",
             (
                 f"{OF_TABLES}the_next_owner_finds_what_was_flushed_and_reads_on_from_there",
