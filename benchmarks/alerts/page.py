@@ -47,15 +47,16 @@ found when either tells it. This page is written by a command; do not change it 
 _FOUND = f"""\
 A divergence *shows* in the first hour in which the numbers that were meant, free of chance, are
 below {FALLS:g} and above {RISES:g} times the usual: those of 7 days against the median of the four
-weeks before, or those of 28 days against the 28 before. Hours are counted from then, and from the
-beginning of the label; below zero, chance showed it sooner. *In a day* is within {SOON_HOURS} hours
-of the moment at which it shows."""
+weeks before, or those of 28 days against the 28 before. That is fixed, whatever thresholds are
+tried. A label begins earlier: on the day on which replies fall to a third, six of the 7 days that
+are counted are still as ever, and nobody can have seen anything. So hours are counted from the hour
+in which it shows, and beside that from the beginning of the label; below zero, the alert was sooner
+than that. *In a day* is within {SOON_HOURS} hours of the moment at which it shows."""
 
 _SMALL = """\
 Accounts with fewer than 20 replies in a usual week (about 70 interactions) are never paged for, by
 design, and below 20 replies in 28 days there is no ticket either. Up to some 100 interactions a
-week the three roots ask for more than a fall to a third can show: what is found is found late, or
-by the ticket."""
+week the roots ask for more than that: what is found is found late, or by the ticket."""
 
 _CALM = """\
 How often each began to fire where nothing diverges, and how long that was watched. Each of these
@@ -67,42 +68,47 @@ Precision depends on how often which story comes. This is of all worlds above: m
 than life has."""
 
 _OTHERS = f"""\
-The part of the worlds of at least {HEALTHY} replies a week in which an alert fired at all. Bought
-followers are for the burst and for those who stay hollow, an owner who no longer answers for the
-people who wait."""
+Of worlds of at least {HEALTHY} replies a week. *Told*: that happens for which the alert is, and it
+fired. *False*: how often it began to fire otherwise, or before, and in how many account-years.
+Newcomers who stay hollow are those of begging, of a slow decline and those that were bought;
+bought ones and begging make a burst, if it is large enough; fewer are answered in begging and in a
+slow decline, while a post goes viral, and where the owner stops answering."""
 
 _TRADE = f"""\
 The same worlds of at least {HEALTHY} replies a week, with other numbers for `replies_below`,
 `follows_above` and `roots` of `[thresholds.replies_fall]` (the page) and
-`[thresholds.replies_fall_slowly]` (the ticket). In bold, what is shipped."""
+`[thresholds.replies_fall_slowly]` (the ticket); against the second lowest and the second highest of
+the four weeks before, or against their median; with another `hold` and `settle` of `[trust]`. In
+bold, what is shipped."""
 
 _WHY = """\
 *Why a threshold close to 1 is quicker.* Replies that fall to a third at once take the counts of 7
 days down by nine hundredths of the usual a day. When they pass the threshold they are on their way,
-and chance moves a week of 200 replies by about seven hundredths, so that many an account is most of
-a day behind; the six hours that an alert waits come on top. What is gained in time is paid
-in weeks that only chance, or one odd week before, made low.
+and chance moves a week of 200 replies by about a tenth, so that many an account is most of a day
+behind; what an alert waits comes on top.
 
-*Why a slow decline is not found in a day.* It never has a bad week: even free of chance, 7 days
-never differ enough from the four weeks before, which decline with them. 28 days do, by a hair:
-follows are at most 1.34 times those of the 28 days before, where 1.3 are asked for. So it is chance
-that decides on the day, and often on the week.
+*Why not the median.* A week that is odd lies across two of the four weeks before, and moves their
+median: even free of chance, replies are then 0.73 and follows 1.18 times the usual, though nothing
+is the matter. The second lowest and the second highest stay where they are.
 
-*Why an odd week may page for nothing.* While it lies across two of the four weeks before, it moves
-their median: even free of chance, replies are then 0.73 and follows 1.18 times the usual."""
+*Why a slow decline is for the ticket.* It never has a bad week: even free of chance, 7 days never
+differ enough from the four weeks before, which decline with them. 28 days do, by a hair: follows
+are at most 1.34 times those of the 28 days before."""
 
 _METHOD = f"""\
-- Each world is one account in an installation of its own: what one source does not deliver is
-  missing from a whole topic. Where several sources share a topic, the loss of one still looks like
-  people falling silent; that was not measured.
+- Each world is one account. Many share an installation, as in life; one whose source fails has one
+  of its own, so that what it does not deliver is missing from a whole topic. Where several sources
+  share a topic, the loss of one still looks like people falling silent; that was not measured.
 - Its events go through the core as in a worker with `clock=wall`, and each census is what
   Prometheus would have scraped. `tests/alerts/test_quality.py` holds these series to the pages that
   a worker serves.
 - A Prometheus evaluates the shipped recording rules over them, level by level, each as a range
   query that sees what those below it recorded. An alert fires when its expression held at each
-  evaluation for as long as its `for`. The same test holds this to `promtool test rules`.
-- Scrapes and evaluations are hours apart, not a minute: delays are exact to that, and a moment
-  between two evaluations at which a condition did not hold is not seen.
+  evaluation for as long as its `for`, and until it did not for as long as its `keep_firing_for`.
+  The same test holds this to `promtool test rules`.
+- Scrapes and evaluations are hours apart, not a minute: an alert that waits two hours is seen after
+  three, delays are exact to that, and a moment between two evaluations at which a condition did not
+  hold is not seen.
 - A world is watched from its day {WATCHED_FROM}, when there is something to compare with, to its
   end. What fires before a label that says "diverges" begins is false, and so is all that fires in a
   world without one. An alert that ends and fires again counts again.

@@ -186,7 +186,7 @@ MUTANTS = [
         "with follows further behind nothing is said",
     ),
     Mutant(
-        f"[{FALL}]", 'account!~"_other"', 'account!~""', "those who share _other are no account"
+        f"[{WAIT}]", 'account!~"_other"', 'account!~""', "who waits in _other waits for no account"
     ),
     # What is usual.
     Mutant(

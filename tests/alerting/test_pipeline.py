@@ -166,7 +166,7 @@ FRESH = [
         70,
         tick=1,
         labels={"window": "1h"},
-        over=82,
+        over=80,
     ),
     case("all is well: freshness", BURN, WELL, None),
     case("five minutes behind is fresh", BURN, one(STEADY, lag={"likes": 300}), None, "fresh_lag"),

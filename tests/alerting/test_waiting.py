@@ -24,7 +24,7 @@ CASES = [
         "an account of which no earlier reply is known", WAIT, answered(0, 50, before=(0, 0)), None
     ),
     Case(
-        "half of the usual is not below it",
+        "half of those who are usually answered is not below it",
         WAIT,
         answered(50, 200),
         None,
@@ -64,6 +64,9 @@ CASES = [
         WAIT,
         one(answered(0, 100), lag={"replies": 601}),
         None,
+    ),
+    Case(
+        "who waits in _other waits for no account", WAIT, one(answered(0, 100), name="_other"), None
     ),
 ]
 

@@ -80,7 +80,7 @@ ACTIVE = Joined(came=100, engaged=60, spoke=20)
         (Account(replies_before=100, replies=0, **RISE), Kind.GROWING),
         # 20 is enough, 19 is not; and 8 of 20 could be chance (twice the root is 8.9).
         (Account(replies_before=20, replies=11, follows_before=5, follows=20), Kind.GROWING),
-        (Account(replies_before=19, replies=0, follows_before=5, follows=20), Kind.STEADY),
+        (Account(replies_before=19, replies=5, follows_before=5, follows=20), Kind.STEADY),
         (Account(replies_before=20, replies=12, follows=20, joined=ACTIVE), Kind.STEADY),
         # Replies hold, but who comes is hollow: fewer than a quarter engaged.
         (Account(**SAME, **RISE, joined=Joined(100, 0, 24, 0)), Kind.GROWING),
