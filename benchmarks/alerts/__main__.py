@@ -109,7 +109,7 @@ def main() -> None:
                 kept.write_text("".join(json.dumps(one) + "\n" for one in outcomes))
             print(f"{len(outcomes)} worlds", end="\r", file=sys.stderr)
     minutes = (time.monotonic() - began) / 60
-    PAGE.write_text(write(outcomes, step=arguments.step), encoding="utf-8")
+    PAGE.write_text(write(outcomes, step=arguments.step, planned=len(trials(1))), encoding="utf-8")
     print(f"{PAGE.relative_to(REPOSITORY)}: {len(outcomes)} worlds in {minutes:.0f} minutes")
 
 

@@ -24,9 +24,9 @@ RECALL, FALSE_A_YEAR = 0.95, 1.0
 """The aim: found within a day, and pages for nothing per account and year."""
 
 
-def write(outcomes: Sequence[Outcome], *, step: int) -> str:
-    """The page, in Markdown."""
-    parts = [_PREFACE, _run(outcomes, step), "## The aim", *_aims(outcomes)]
+def write(outcomes: Sequence[Outcome], *, step: int, planned: int) -> str:
+    """The page, in Markdown; a run that was cut short says how many worlds were planned."""
+    parts = [_PREFACE, _run(outcomes, step, planned), "## The aim", *_aims(outcomes)]
     parts += ["## What diverges is found", _FOUND, _table(_found(outcomes)), _SMALL]
     parts += ["## What does not diverge is left alone", _CALM, _table(_calm(outcomes))]
     parts += ["Of what was told, so much was true:", _table(_precision(outcomes)), _MIXTURE]
@@ -116,15 +116,15 @@ _METHOD = f"""\
   that the world has in store."""
 
 
-def _run(outcomes: Sequence[Outcome], step: int) -> str:
+def _run(outcomes: Sequence[Outcome], step: int, planned: int) -> str:
     version = _version("prometheus")
     each = Counter(outcome.trial.scenario for outcome in outcomes).values()
     calm = sum(facts(outcome.trial)[1] for outcome in outcomes) / 365.25
     where = f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"
     return (
         f"```sh\nmake alert-quality\n```\n\n"
-        f"{len(outcomes)} worlds, {min(each)} to {max(each)} of a scenario, seeds from 1; "
-        f"{calm:.0f} account-years in which nothing diverges. Evaluated every {step} hours by "
+        f"{len(outcomes)} of {planned} worlds, {min(each)} to {max(each)} of a scenario, seeds from "
+        f"1; {calm:.0f} account-years in which nothing diverges. Evaluated every {step} hours by "
         f"Prometheus {version}, on {where}."
     )
 

@@ -347,7 +347,10 @@ def test_everybody_who_came_is_in_one_layer(account, demo):
 
 
 def test_the_alert_is_drawn_while_its_reason_lasts(demo):
-    """It fires within two days of the campaign, for the account that begs and for no other."""
+    """It fires within days of the campaign, for the account that begs.
+
+    And for none that is talked with as ever. At Inkwell replies dry up, and follows happen to rise.
+    """
     drawn = annotations("engagement")["Growth without engagement"]
     found = demo.prometheus.over(filled(drawn), WEEKS)
     fired = {
@@ -355,7 +358,7 @@ def test_the_alert_is_drawn_while_its_reason_lasts(demo):
         for labels, points in found.items()
     }
     assert CAMPAIGN < fired["RepliesFallWhileFollowsRise"][0] < CAMPAIGN + 8 * DAY
-    others = ACCOUNTS - {"peak-sneakers"}
+    others = ACCOUNTS - {"peak-sneakers", "inkwell-books"}
     for account in others:
         found = demo.prometheus.over(filled(drawn, account=account), WEEKS)
         names = {dict(labels)["alertname"] for labels in found}
