@@ -120,11 +120,12 @@ def _run(outcomes: Sequence[Outcome], step: int, planned: int) -> str:
     version = _version("prometheus")
     each = Counter(outcome.trial.scenario for outcome in outcomes).values()
     calm = sum(facts(outcome.trial)[1] for outcome in outcomes) / 365.25
+    each_has = f"{min(each)} to {max(each)} of a scenario"
     where = f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"
     return (
         f"```sh\nmake alert-quality\n```\n\n"
-        f"{len(outcomes)} of {planned} worlds, {min(each)} to {max(each)} of a scenario, seeds from "
-        f"1; {calm:.0f} account-years in which nothing diverges. Evaluated every {step} hours by "
+        f"{len(outcomes)} of {planned} worlds, {each_has}, seeds from 1; "
+        f"{calm:.0f} account-years in which nothing diverges. Evaluated every {step} hours by "
         f"Prometheus {version}, on {where}."
     )
 
