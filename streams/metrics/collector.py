@@ -212,6 +212,12 @@ class Page:
             "closeknit_recovery_records_to_read",
             ((p.number, p.recovery_to_read) for p in partitions),
         )
+        snapshots = sorted(meters.snapshots.copy().items())
+        yield _by_partition(
+            "closeknit_snapshot_timestamp_seconds", ((n, s.taken_ms / 1000) for n, s in snapshots)
+        )
+        yield _by_partition("closeknit_snapshot_bytes", ((n, s.size) for n, s in snapshots))
+        yield _single("closeknit_snapshot_failures_total", meters.snapshot_failures)
         yield _family(
             "closeknit_build_info",
             [((_version("closeknit"), python_version(), _version("faust-streaming")), 1)],

@@ -35,10 +35,15 @@ class LostMembership(RuntimeError):
 
 
 class Progress(NamedTuple):
-    """Offsets of one source partition: the next to apply, and the end as far as known."""
+    """Offsets of one source partition: the next to apply, and the end as far as known.
+
+    `answered` changes whenever a broker answers for it; `led`: it has a leader as far as we know.
+    """
 
     position: int
     end: int
+    answered: int
+    led: bool
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -196,7 +201,9 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         # With all that was delivered applied, we are where the consumer is: past control records.
         if self._chain.get(tp) == applied:
             applied = max(applied, self._read.get(tp, applied))
-        return Progress(applied, max(end, applied))
+        leader = self._thread._ensure_consumer()._client.cluster.leader_for_partition(tp)
+        answered = 0 if state is None else state.timestamp or 0
+        return Progress(applied, max(end, applied), answered, leader not in {None, -1})
 
     def _state(self, tp: TP) -> Any:
         consumer = self._thread._ensure_consumer()

@@ -58,10 +58,10 @@ FLUSHED = Chapter(
         Mutant(
             "settled-after-the-offsets",
             TABLE,
-            "size = await commit(",
+            "size, lease.reached = await commit(",
             "await asyncio.sleep(0.001)\n"
             "                snapshot.values.extend(lease.state.settle())\n"
-            "                size = await commit(",
+            "                size, lease.reached = await commit(",
             "a chunk applied meanwhile is in the values and not in the offsets: a crash doubles it",
             (f"{OF_ORDER}each_transaction_holds_exactly_the_chunks_that_its_offsets_say",),
         ),
