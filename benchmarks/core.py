@@ -187,7 +187,7 @@ class Table:
 
 
 def scrape(accounts: int, partitions: int = 4) -> dict[str, float]:
-    """ms of a page of so many accounts with four weeks behind them in every partition."""
+    """Milliseconds for a page of so many accounts with four weeks behind them."""
     states = [Partition(number, Rules(partitions=1)) for number in range(partitions)]
     for number in range(accounts):
         for kind, records in chunks(100, 0.0, accounts=(f"brand-{number:04d}",), seed=number):

@@ -151,7 +151,7 @@ def admit(
     for record, event, key, at in zip(records, events, keys, times, strict=True):
         if isinstance(event, InvalidEvent):
             yield Refused(record, event.reason, event.detail), -1, key
-        elif event.kind != kind and event.kind != "tick":
+        elif event.kind != kind and event.kind != "tick":  # noqa: PLR1714 - no tuple for each event
             detail = f'kind is "{event.kind}"; the topic is that of {TOPIC_OF[kind]}'
             yield Refused(record, Reason.KIND_MISMATCH, detail), -1, key
         elif isinstance(at, ValueError):

@@ -73,8 +73,8 @@ class Strength(NamedTuple):
 
 
 Change = tuple["bytes | Relationship", int, int, int]
-"""What one event did: the new state, packed or not; and of the count by hour that it moved the thing (a code,
-`cells.STARTED` or `cells.ENDED`), the hour and the step (+1, -1, or 0: no count moved)."""
+"""What one event did: the new state, packed or not; and of the count by hour that it moved the
+thing (a code, `cells.STARTED` or `cells.ENDED`), the hour and the step (+1, -1, or 0: none)."""
 
 
 def change(

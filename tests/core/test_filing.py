@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.core import filing
 from streams.core.packing import CorruptValue, check, entry, first_value
-from streams.core.relationship import Strength, change
+from streams.core.relationship import Strength
 from tests.core.worlds import HOUR0, T0, packed_change
 
 times = st.integers(0, 7_258_118_399_999)
