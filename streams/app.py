@@ -21,7 +21,7 @@ from streams.metrics.collector import Page
 from streams.metrics.meters import Meters
 from streams.metrics.server import Server, application
 from streams.settings import Settings
-from streams.table import Halt, RelationshipsTable, TableSettings
+from streams.table import Cap, Halt, RelationshipsTable, TableSettings
 from streams.transport import ChunkedApp, TransportSettings
 
 log = logging.getLogger(__name__)
@@ -216,7 +216,9 @@ class _Worker:
 
 def halt(reason: Halt) -> NoReturn:
     """End the process at once: see `streams.table.halt`."""
-    log.critical("%s: %s", type(reason).__name__, reason, exc_info=reason)
+    # Without a traceback, the exception would only be the same words once more.
+    told = reason if reason.__traceback__ or reason.__cause__ else None
+    log.critical("%s: %s", type(reason).__name__, reason, exc_info=told)
     end_process(reason.code)
 
 
@@ -245,6 +247,8 @@ def table_settings(settings: Settings) -> TableSettings:
         transaction_timeout_ms=round(settings.transaction_timeout * 1000),
         request_timeout_ms=round(REQUEST_TIMEOUT * 1000),
         max_dirty=settings.flush_max_dirty,
+        cap=Cap(settings.max_invalid_percent, settings.max_invalid_window),
+        state_format=settings.state_format,
     )
 
 

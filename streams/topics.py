@@ -42,6 +42,16 @@ class Planned(NamedTuple):
     config: Mapping[str, str]
 
 
+class Kept(NamedTuple):
+    """How much of the dead letters the topic keeps: seconds, and bytes per partition; 0: all."""
+
+    seconds: float = 90 * 86_400
+    bytes: int = 0
+
+
+_KEPT = Kept()
+
+
 class Found(NamedTuple):
     """One topic as it is; `config` holds what the broker tells, defaults included."""
 
@@ -64,7 +74,12 @@ class Finding(NamedTuple):
 
 
 def plan(
-    sources: Iterable[str], changelog: str, dead_letters: str, partitions: int, replication: int
+    sources: Iterable[str],
+    changelog: str,
+    dead_letters: str,
+    partitions: int,
+    replication: int,
+    kept: Kept = _KEPT,
 ) -> list[Planned]:
     """All topics, source topics first."""
     durable = {"min.insync.replicas": "2"} if replication >= 3 else {}
@@ -81,7 +96,8 @@ def plan(
     }
     refused = {
         "cleanup.policy": "delete",
-        "retention.ms": str(90 * _DAY_MS),
+        "retention.ms": str(round(kept.seconds * 1000) or -1),
+        "retention.bytes": str(kept.bytes or -1),
         "max.message.bytes": str(2 * _BROKER_MAX_MESSAGE_BYTES),
     }
     return [
@@ -89,6 +105,12 @@ def plan(
         Planned(changelog, partitions, replication, compacted | durable),
         Planned(dead_letters, partitions, replication, refused | durable),
     ]
+
+
+def plan_state(name: str, replication: int) -> Planned:
+    """The topic in which live sources keep cursors and memory: needed by them alone."""
+    durable = {"min.insync.replicas": "2"} if replication >= 3 else {}
+    return Planned(name, 1, replication, {"cleanup.policy": "compact"} | durable)
 
 
 @contextmanager
@@ -224,10 +246,14 @@ def _more(found: str, wanted: str) -> bool:
 _RULES = {
     "cleanup.policy": _Rule(str.__ne__, True, "and loses records that are needed"),
     "retention.ms": _Rule(
-        _less, False, "and what is older cannot be rebuilt by `closeknit reset`, nor redriven"
+        str.__ne__,
+        False,
+        "which decides what `closeknit reset` can rebuild, and `dead-letters redrive` mend",
     ),
     "retention.bytes": _Rule(
-        _less, False, "and what exceeds it cannot be rebuilt by `closeknit reset`"
+        str.__ne__,
+        False,
+        "which decides what `closeknit reset` can rebuild, and `dead-letters redrive` mend",
     ),
     "min.insync.replicas": _Rule(
         _less, False, "so that one broker's loss may lose acknowledged data"

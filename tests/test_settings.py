@@ -114,6 +114,10 @@ def test_durations_have_units(text: str, seconds: float, monkeypatch: pytest.Mon
         ("WEIGHT_LIKE", "nan"),
         ("WEIGHT_LIKE", "-1"),
         ("MAX_AHEAD", "-5s"),
+        ("MAX_INVALID_PERCENT", "101"),
+        ("MAX_INVALID_WINDOW", "0"),
+        ("DEAD_LETTER_BYTES", "-1"),  # 0 is no limit
+        ("STATE_FORMAT", "99"),  # nobody could read it
         ("CLOCK", "Event"),
     ],
 )

@@ -12,18 +12,20 @@ import kafka.errors
 
 from streams.brokers import BrokerUnavailableError
 from streams.committed import ReadingStuck
+from streams.core.formats import UnknownFormat
 from streams.core.packing import CorruptValue
-from streams.core.partition_record import UnknownFormat
 from streams.metrics.server import CannotListenError
 from streams.settings import InvalidSettings, Settings, load
 from streams.topics import (
     Found,
+    Kept,
     NotCreated,
     Planned,
     Unreachable,
     administration,
     find,
     plan,
+    plan_state,
 )
 
 _EXPECTED = (BrokerUnavailableError, CorruptValue, NotCreated, ReadingStuck, UnknownFormat)
@@ -99,14 +101,22 @@ def _reason(error: BaseException) -> str:
 
 
 def planned_topics(settings: Settings) -> list[Planned]:
-    """All topics as the settings want them."""
+    """The topics that a worker needs, as the settings want them."""
     return plan(
         settings.topics.values(),
         settings.changelog,
         settings.dead_letters,
         settings.partitions,
         settings.replication_factor,
+        Kept(settings.dead_letter_retention, settings.dead_letter_bytes),
     )
+
+
+def all_topics(settings: Settings) -> list[Planned]:
+    """Those of workers and those of live sources."""
+    *sources, changelog, dead_letters = planned_topics(settings)
+    state = plan_state(settings.sources_state, settings.replication_factor)
+    return [*sources, state, changelog, dead_letters]
 
 
 def existing_topics(settings: Settings, names: Collection[str]) -> dict[str, Found]:

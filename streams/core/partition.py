@@ -22,6 +22,7 @@ from streams.core.admission import (
 )
 from streams.core.census import Census
 from streams.core.filing import LONE, Moves, file_lone, recount, refile
+from streams.core.formats import in_memory
 from streams.core.kinds import CODES
 from streams.core.packing import PLAIN, CorruptValue, check
 from streams.core.relationship import Relationship, change
@@ -208,9 +209,8 @@ class Partition:
         for number, (key, value) in enumerate(self.relationships.items(), start=1):
             try:
                 check(value)
-            except CorruptValue as error:
-                # The key is a person's name: it is in the error, and not in what is logged of it.
-                raise CorruptValue(f"partition {self.number}: {error}", key) from None
+            except CorruptValue:
+                value = self.relationships[key] = self._converted(key, value)  # noqa: PLW2901
             account = key[: key.index(b" ")]
             if len(value) == LONE and value[0] == PLAIN:
                 lone_of[account].append(value)
@@ -224,6 +224,13 @@ class Partition:
         _file(moves_of, lone_of)
         for account, moves in moves_of.items():
             self.census.move(account.decode(), moves, clock)
+
+    def _converted(self, key: bytes, value: bytes) -> bytes:
+        try:
+            return in_memory(value)
+        except CorruptValue as error:
+            # The key is a person's name: it is in the error, and not in what is logged of it.
+            raise CorruptValue(f"partition {self.number}: {error}", key) from None
 
 
 def _file(moves_of: dict[bytes, Moves], lone_of: dict[bytes, list[bytes]]) -> None:

@@ -27,7 +27,8 @@ _RFC3339 = re.compile(
     re.ASCII,
 )
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-_END_MS = (date(2200, 1, 1).toordinal() - _EPOCH_DAY) * DAY_MS
+END_MS = (date(2200, 1, 1).toordinal() - _EPOCH_DAY) * DAY_MS
+"""2200-01-01: every time of ours is before it."""
 
 # The usual spelling is three look-ups: its hour, its ":MM:SS", its fraction and "Z".
 _WITHIN_HOUR = {f":{s // 60:02d}:{s % 60:02d}": s * SECOND_MS for s in range(3600)}
@@ -126,6 +127,6 @@ def _parse(text: str) -> int:
             raise ValueError(f"no such UTC offset: {shown}")
         offset = int(offset_hours) * HOUR_MS + int(offset_minutes) * MINUTE_MS
         ms += offset if sign == "-" else -offset
-    if not 0 <= ms < _END_MS:
+    if not 0 <= ms < END_MS:
         raise ValueError(f"not between 1970 and 2199: {shown}")
     return ms

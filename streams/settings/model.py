@@ -15,6 +15,7 @@ from pydantic import Field, FiniteFloat, SecretStr, ValidationInfo, field_valida
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.events import TOPIC_OF
+from streams.core.formats import FORMATS
 from streams.core.partition import Rules
 from streams.core.relationship import Strength
 from streams.settings.lists import Accounts, Ignored
@@ -80,6 +81,14 @@ class Settings(BaseSettings):
         9108, "port of /metrics; 0 is any free one", "be a whole number", ge=0, le=65535
     )
 
+    source_http_port: int = _setting(
+        9109,
+        "port of a live source's /metrics; 0 is any free one",
+        "be a whole number",
+        ge=0,
+        le=65535,
+    )
+
     # Topics
     partitions: int = _setting(
         12,
@@ -96,12 +105,44 @@ class Settings(BaseSettings):
         le=32,
     )
 
+    # Dead letters
+    dead_letter_retention: Seconds = _setting(
+        7_776_000.0,
+        "how long dead letters are kept, at most; 0: for ever",
+        _SECONDS,
+        ge=0,
+    )
+    dead_letter_bytes: int = _setting(
+        0,
+        "bytes of dead letters that each partition keeps, the oldest go first; 0: no limit",
+        "be a whole number",
+        ge=0,
+    )
+    max_invalid_percent: FiniteFloat = _setting(
+        50.0,
+        "a worker stops when more of a topic than this is invalid; 100: it never does",
+        "be a number",
+        ge=0,
+        le=100,
+    )
+    max_invalid_window: int = _setting(
+        1000,
+        "latest records of a topic of which max_invalid_percent is judged",
+        "be a whole number",
+        ge=1,
+        le=1_000_000,
+    )
+
     # What the numbers mean. A change of the last four needs `closeknit reset`.
     clock: Literal["event", "wall"] = _setting(
         "wall", "what moves time: the wall clock (live) or events (replay)", 'be "event" or "wall"'
     )
     max_ahead: Seconds = _setting(
-        3600.0, "an event further in the future is a dead letter (clock=wall)", _SECONDS, ge=0
+        3600.0,
+        "an event further in the future is a dead letter (clock=wall)",
+        _SECONDS,
+        ge=0,
+        le=31_536_000,
     )
     max_value_bytes: int = _setting(
         65_536,
@@ -145,6 +186,14 @@ class Settings(BaseSettings):
         "changed relationships that cause a write before its time",
         "be a whole number",
         ge=1,
+    )
+
+    # Upgrades
+    state_format: int | None = _setting(
+        None,
+        "format to write relationships in; default: the one that is there, in new topics the "
+        "oldest that the previous release reads",
+        f"be one of {', '.join(map(str, FORMATS))}",
     )
 
     # Group membership and transactions
@@ -199,6 +248,13 @@ class Settings(BaseSettings):
     @classmethod
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("state_format")
+    @classmethod
+    def _known_format(cls, value: int | None) -> int | None:
+        if value is not None and value not in FORMATS:
+            raise ValueError
+        return value
 
     # A rule between two settings is judged at the later one, from those that are valid so far:
     # so it is listed beside every other problem.
@@ -273,6 +329,11 @@ class Settings(BaseSettings):
     def dead_letters(self) -> str:
         """The topic that keeps what could not be applied."""
         return f"{self.app}-dead-letters"
+
+    @property
+    def sources_state(self) -> str:
+        """The compacted topic in which live sources keep their cursors and memory."""
+        return f"{self.app}-sources"
 
     @property
     def strength(self) -> Strength:

@@ -12,6 +12,12 @@ class Halt(Exception):
     code = 70
 
 
+class TooManyInvalid(Halt):
+    """Most of what arrives in a source topic is invalid: a person must look before it goes on."""
+
+    code = 65
+
+
 class BrokenInvariant(Halt):
     """What must hold does not: a defect of ours, or a log that changed under us."""
 

@@ -60,6 +60,10 @@ async def read_back(
         await asyncio.sleep(0)
     for lease in by_partition.values():
         lease.recovery_read = lease.recovery_to_read
+        if lease.stored_record is not None:
+            # Only the last one: those before it may be of a format that was given up again.
+            lease.flushed = PartitionRecord.decode(lease.stored_record)
+            lease.positions = dict(lease.flushed.next)
         for _ in lease.state.restoring(lease.flushed.clock if lease.flushed else -1):
             await asyncio.sleep(0)
             if not still_current():
@@ -72,8 +76,8 @@ def restore(lease: Lease, records: Iterable[Any]) -> None:
     put = lease.state.restore
     for record in records:
         if record.key == KEY:
-            lease.flushed = PartitionRecord.decode(record.value)
-            lease.positions = dict(lease.flushed.next)
+            # Without a value it cannot be decoded, and stops the worker: nobody may delete it.
+            lease.stored_record = record.value or b""
         else:
             put(record.key, record.value)
 

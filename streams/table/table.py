@@ -13,11 +13,13 @@ from schemas.events import TOPIC_OF
 from streams.brokers.compatibility import accommodate
 from streams.core.admission import REROUTED_FROM
 from streams.core.dead_letter import dead_letter_headers
+from streams.core.formats import UnknownFormat, to_write
 from streams.core.packing import CorruptValue
 from streams.core.partition import Applied, Misplaced, Outcome, Partition, Refused, Rules
-from streams.core.partition_record import Position, UnknownFormat
+from streams.core.partition_record import Position
 from streams.metrics.meters import Meters
 from streams.metrics.view import PartitionView
+from streams.table.cap import Cap, Watch
 from streams.table.fit import misfit, value_settings
 from streams.table.halt import BrokenInvariant, Halt, UnfitState
 from streams.table.lease import Lease, Outgoing
@@ -53,6 +55,8 @@ class TableSettings(NamedTuple):
         request_timeout_ms: how long a request to the broker may take.
         max_dirty: dirty relationships and records to send, of all partitions, after which a flush
             is due at once.
+        cap: how much of a source topic may be invalid.
+        state_format: the format to write values in; None: see `streams.core.formats.to_write`.
     """
 
     app: str
@@ -64,6 +68,8 @@ class TableSettings(NamedTuple):
     transaction_timeout_ms: int
     request_timeout_ms: int
     max_dirty: int
+    cap: Cap = Cap()
+    state_format: int | None = None
 
 
 class RelationshipsTable:
@@ -94,6 +100,7 @@ class RelationshipsTable:
         self._names = {topic: TOPIC_OF[kind] for topic, kind in settings.kinds.items()}
         self._closing: set[asyncio.Task[None]] = set()
         self._value_settings = value_settings(settings.rules)
+        self._invalid = Watch(settings.cap)
         self.ready = False
 
     # -- what is held
@@ -191,6 +198,8 @@ class RelationshipsTable:
             records = [record for record in records if record.offset >= position.offset]
             replayed = len(chunk.records) - len(records)
         applied = lease.state.apply(self._settings.kinds[chunk.topic], records, self._now())
+        if most := self._invalid.judge(chunk.topic, chunk.partition, len(records), applied.refused):
+            self._halt(most)
         lease.outgoing += [self._dead_letter(lease, chunk.topic, r) for r in applied.refused]
         lease.outgoing += [self._rerouted(lease, chunk.topic, m) for m in applied.misplaced]
         lease.positions[chunk.topic] = Position(
@@ -372,6 +381,8 @@ class RelationshipsTable:
             return False
         for lease in leases:
             self._check_fit(lease)
+            was = lease.flushed.format if lease.flushed else None
+            lease.format = to_write(self._settings.state_format, was)
             for topic in self.topics:
                 name, log_now = f"{topic}/{lease.number}", logs[topic, lease.number]
                 offset, warning = resume(name, lease.positions.get(topic), log_now)
