@@ -18,6 +18,9 @@ demo: $(READY) ## Ten weeks of four invented brands, live, with a broker and a w
 test: $(READY) check ## All checks and tests; what needs Kafka or Prometheus is skipped without them
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
+fuzz: $(READY) ## Hostile input for every decoder, ten minutes of it (MINUTES=60 for an hour)
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
+
 mutants: $(READY) ## Break the code in all known ways and show which tests notice (needs Java)
 	$(BIN)/python -m tests.mutants
 
