@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from streams.cli import main
-from streams.table import producer, recovery, snapshot_file, snapshots, table
+from streams.table import producer, recovery, snapshot_file, snapshots, takeover
 
 Spring = Callable[[], None]
 
@@ -49,7 +49,7 @@ def committed(spring: Spring) -> None:
 
 def acquired(spring: Spring) -> None:
     """The earlier owner is shut out, and the changelog not read."""
-    _before(table, "source_logs", spring)
+    _before(takeover, "source_logs", spring)
 
 
 def loaded(spring: Spring) -> None:
@@ -65,7 +65,7 @@ def recovering(spring: Spring) -> None:
 
 def recovered(spring: Spring) -> None:
     """All of the changelog is read, and nothing else."""
-    _after(table, "read_back", spring)
+    _after(takeover, "read_back", spring)
 
 
 def copying(spring: Spring) -> None:

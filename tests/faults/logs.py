@@ -58,6 +58,13 @@ class Reader:
                     )
             self._next.update({tp: consumer.position(tp) for tp in places})
 
+    def ends(self, topic: str) -> list[int]:
+        """Where the committed records of each partition end."""
+        places = [TopicPartition(topic, n) for n in range(self._partitions)]
+        with closing(self._consumer()) as consumer:
+            ends = committed_ends(consumer, places)
+        return [ends[place] for place in places]
+
     def held_back(self) -> list[str]:
         """Where records wait for a transaction to end, of all that was ever read."""
         with closing(self._consumer()) as committed, closing(self._consumer(False)) as every:
