@@ -67,10 +67,16 @@ class Trial:
 
     def verify(self) -> None:
         """Pause the load and compare everything while the crew goes on."""
-        self.come_to_the_end()
-        self.crew.await_that(lambda: not self.audit.unpassed(), "everything applied is flushed")
-        self._judge([*self._followed(), *self._live(), *self.audit.tables()])
+        wrong = self.pause()
+        self._judge([*wrong, *self._live(), *self.audit.tables()])
         self.load.release()
+
+    def pause(self) -> list[str]:
+        """Pause the load until all of it is flushed; return what is wrong in the logs."""
+        self.come_to_the_end()
+        wrong = self._followed()
+        self.crew.await_that(lambda: not self.audit.unpassed(), "everything applied is flushed")
+        return wrong
 
     def end(self) -> None:
         """Compare what the crew shows, tell it to leave, and compare what it left."""
