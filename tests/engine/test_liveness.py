@@ -100,4 +100,4 @@ def test_a_topic_deleted_under_a_worker_is_named(kafka_system: System, then: str
     assert worker.wait() == 72, worker.said()[-3000:]
     assert "source topic" in worker.said()
     assert f"{likes} (id" in worker.said() or f"{likes} was deleted and created" in worker.said()
-    assert worker.said().splitlines()[-1].endswith("SourceReplaced ends it with 72, see above")
+    assert "SourceReplaced" in worker.said()
