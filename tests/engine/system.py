@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,13 +39,19 @@ def await_that(condition: Callable[[], Any], what: str, patience: float = PATIEN
 
 
 class Worker:
-    """A worker process, its log, and what it says over HTTP."""
+    """A worker process (or one of another command), its log, and what it says over HTTP."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path, *arguments: str) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        log: Path,
+        *arguments: str,
+        command: Sequence[str] = ("worker",),
+    ) -> None:
         self.log = log
         with log.open("ab") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "worker", *arguments],
+                [sys.executable, "-m", "streams", *command, *arguments],
                 env={**os.environ, **environment},
                 cwd=REPOSITORY,
                 stdout=sink,
@@ -163,6 +169,14 @@ class System:
         worker = Worker({**self.environment, **extra}, log, *arguments)
         self._workers.append(worker)
         return worker
+
+    def source(self, *arguments: str) -> Worker:
+        """Start a live source; it ends with the test."""
+        log = self.folder / f"source-{len(self._workers)}.log"
+        environment = {**self.environment, "CLOSEKNIT_SOURCE_HTTP_PORT": "0"}
+        source = Worker(environment, log, *arguments, command=("source",))
+        self._workers.append(source)
+        return source
 
     def catch_up(self) -> Worker:
         """Run one worker until it has applied everything there is."""
