@@ -24,6 +24,7 @@ PAGES = (
     "docs/people.md",
     "docs/report.md",
     "docs/scenarios.md",
+    "docs/sources.md",
     "schemas/README.md",
 )
 
