@@ -43,40 +43,99 @@ _forbidden = re.compile(FORBIDDEN_IN_IDENTITY).search
 
 
 class Reason(StrEnum):
-    """Why a record became a dead letter; `meaning` explains it to the person who finds it."""
+    """Why a record became a dead letter.
+
+    `meaning` explains it to the person who finds it; `remedy` completes "what to do".
+    """
 
     meaning: str
+    remedy: str
 
-    def __new__(cls, value: str, meaning: str) -> "Reason":
-        """Keep the meaning beside the value."""
+    def __new__(cls, value: str, meaning: str, remedy: str) -> "Reason":
+        """Keep the sentences beside the value."""
         reason = str.__new__(cls, value)
         reason._value_ = value
         reason.meaning = meaning
+        reason.remedy = remedy
         return reason
 
-    TOO_LARGE = "too_large", "the value is larger than the largest allowed"
-    EMPTY = "empty", "the value is null or has no bytes"
-    NOT_JSON = "not_json", "the value is not one JSON document in UTF-8"
-    WRONG_TYPE = "wrong_type", "the value is not an object, or a field has the wrong JSON type"
-    MISSING_FIELD = "missing_field", "a required field is not there"
-    UNKNOWN_KIND = "unknown_kind", "kind, op or direction is none of the known words"
-    KIND_MISMATCH = "kind_mismatch", "the kind belongs to another topic"
-    INVALID_ID = "invalid_id", f"id is empty or longer than {MAX_ID} characters"
+    TOO_LARGE = (
+        "too_large",
+        "the value is larger than the largest allowed",
+        "raise CLOSEKNIT_MAX_VALUE_BYTES, or redrive without what is large: --unset FIELD",
+    )
+    EMPTY = (
+        "empty",
+        "the value is null or has no bytes",
+        "nothing can be made of it; an undone interaction is an event with op remove, not a "
+        "tombstone: tell the producer",
+    )
+    NOT_JSON = (
+        "not_json",
+        "the value is not one JSON document in UTF-8",
+        "have its producer write JSON (not Avro, not a schema's prefix, not two documents) and "
+        "send it again; there is nothing here that could be set",
+    )
+    WRONG_TYPE = (
+        "wrong_type",
+        "the value is not an object, or a field has the wrong JSON type",
+        "mend the producer, then redrive with --set FIELD=VALUE or --unset FIELD",
+    )
+    MISSING_FIELD = (
+        "missing_field",
+        "a required field is not there",
+        "mend the producer, then redrive with --set FIELD=VALUE",
+    )
+    UNKNOWN_KIND = (
+        "unknown_kind",
+        "kind, op or direction is none of the known words",
+        "redrive with the right word, such as --set kind=share; leave what is no like, reply, "
+        "follow or share",
+    )
+    KIND_MISMATCH = (
+        "kind_mismatch",
+        "the kind belongs to another topic",
+        "have the producer choose the topic by kind; redrive sends it to the topic of its kind, "
+        "or with --set kind=KIND makes it one of the topic that it was in",
+    )
+    INVALID_ID = (
+        "invalid_id",
+        f"id is empty or longer than {MAX_ID} characters",
+        "give each event a stable id of its own (a hash, if the platform's is too long): "
+        "redrive one letter at a time with --set id=ID",
+    )
     INVALID_ACCOUNT = (
         "invalid_account",
         f"account is not 1 to {MAX_IDENTITY} characters without white space or control characters",
+        "redrive with --set account=ACCOUNT",
     )
     INVALID_MEMBER = (
         "invalid_member",
         f"member is not 1 to {MAX_IDENTITY} characters without white space or control characters",
+        "redrive those of one member together with --set member=MEMBER",
     )
-    SELF_INTERACTION = "self_interaction", "account and member are the same"
+    SELF_INTERACTION = (
+        "self_interaction",
+        "account and member are the same",
+        "nothing, mostly: an account that likes itself has no relationship by that",
+    )
     INVALID_TIME = (
         "invalid_time",
         "at is not an RFC 3339 time with an offset from 1970 to 2199, leap seconds excluded",
+        "have the producer write an offset (Z or +02:00), then redrive with --set at=TIME",
     )
-    IN_FUTURE = "in_future", "at is further ahead of the clocks than allowed"
-    MISPLACED = "misplaced", "in the wrong partition again after being re-sent once"
+    IN_FUTURE = (
+        "in_future",
+        "at is further ahead of the clocks than allowed",
+        "look at the producer's clock, then redrive with --set at=TIME, or raise "
+        "CLOSEKNIT_MAX_AHEAD if that is meant",
+    )
+    MISPLACED = (
+        "misplaced",
+        "in the wrong partition again after being re-sent once",
+        "make CLOSEKNIT_PARTITIONS the same for all workers (`closeknit topics check`), then "
+        "redrive: it is placed anew",
+    )
 
 
 class InvalidEvent(ValueError):
@@ -140,16 +199,14 @@ def decode_many(values: Sequence[bytes]) -> list[Event | InvalidEvent]:
     """Read many events: for each, in order, what `decode` returns or raises."""
     # Not as lines in one go: msgspec reads those as a stream, so that an event could span two
     # values, and looking out for that costs more than it saves.
-    events: list[Event | InvalidEvent] = []
-    read = _decoder.decode
-    for value in values:
-        try:
-            event = read(value)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            events.append(_examine_or_refuse(value))
-        else:
-            events.append(event if _is_whole(event) else _examine_or_refuse(value))
-    return events
+    try:
+        events = list(map(_decoder.decode, values))
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return list(map(_decode_or_refuse, values))
+    for event in events:
+        if not (event.id and event.account and event.member) and event.kind != "tick":
+            return list(map(_decode_or_refuse, values))
+    return list(events)
 
 
 def encode(event: Event) -> bytes:
@@ -216,6 +273,14 @@ _JSON_TYPES = {
 def _is_whole(event: Event) -> bool:
     """Are the fields there that the model cannot tell from empty ones?"""
     return bool(event.id and event.account and event.member) or event.kind == "tick"
+
+
+def _decode_or_refuse(value: bytes) -> Event | InvalidEvent:
+    try:
+        event = _decoder.decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _examine_or_refuse(value)
+    return event if _is_whole(event) else _examine_or_refuse(value)
 
 
 def _examine_or_refuse(value: bytes) -> Event | InvalidEvent:

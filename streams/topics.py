@@ -42,6 +42,16 @@ class Planned(NamedTuple):
     config: Mapping[str, str]
 
 
+class Kept(NamedTuple):
+    """How much of the dead letters the topic keeps: seconds, and bytes per partition; 0: all."""
+
+    seconds: float = 90 * 86_400
+    bytes: int = 0
+
+
+_KEPT = Kept()
+
+
 class Found(NamedTuple):
     """One topic as it is; `config` holds what the broker tells, defaults included."""
 
@@ -64,7 +74,12 @@ class Finding(NamedTuple):
 
 
 def plan(
-    sources: Iterable[str], changelog: str, dead_letters: str, partitions: int, replication: int
+    sources: Iterable[str],
+    changelog: str,
+    dead_letters: str,
+    partitions: int,
+    replication: int,
+    kept: Kept = _KEPT,
 ) -> list[Planned]:
     """All topics, source topics first."""
     durable = {"min.insync.replicas": "2"} if replication >= 3 else {}
@@ -77,11 +92,13 @@ def plan(
         "cleanup.policy": "compact",
         "min.cleanable.dirty.ratio": "0.1",  # hot keys are rewritten all day: recover less
         "max.compaction.lag.ms": str(_DAY_MS),
+        "delete.retention.ms": str(_DAY_MS),  # a snapshot younger than this misses no deletion
         "segment.bytes": str(128 * 1024 * 1024),  # the segment in use is never compacted
     }
     refused = {
         "cleanup.policy": "delete",
-        "retention.ms": str(90 * _DAY_MS),
+        "retention.ms": str(round(kept.seconds * 1000) or -1),
+        "retention.bytes": str(kept.bytes or -1),
         "max.message.bytes": str(2 * _BROKER_MAX_MESSAGE_BYTES),
     }
     return [
@@ -230,10 +247,14 @@ def _more(found: str, wanted: str) -> bool:
 _RULES = {
     "cleanup.policy": _Rule(str.__ne__, True, "and loses records that are needed"),
     "retention.ms": _Rule(
-        _less, False, "and what is older cannot be rebuilt by `closeknit reset`, nor redriven"
+        str.__ne__,
+        False,
+        "which decides what `closeknit reset` can rebuild, and `dead-letters redrive` mend",
     ),
     "retention.bytes": _Rule(
-        _less, False, "and what exceeds it cannot be rebuilt by `closeknit reset`"
+        str.__ne__,
+        False,
+        "which decides what `closeknit reset` can rebuild, and `dead-letters redrive` mend",
     ),
     "min.insync.replicas": _Rule(
         _less, False, "so that one broker's loss may lose acknowledged data"
@@ -242,6 +263,9 @@ _RULES = {
         _more, False, "so that recovery reads more than it needs to"
     ),
     "max.compaction.lag.ms": _Rule(_more, False, "so that recovery reads more than it needs to"),
+    "delete.retention.ms": _Rule(
+        _less, True, "so that a worker which restarts from a snapshot may miss a deletion"
+    ),
 }
 
 

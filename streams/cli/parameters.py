@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import click
 
@@ -23,6 +24,34 @@ class Time(click.ParamType):
             return value if isinstance(value, int) else parse_at(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class Ago(click.ParamType):
+    """An RFC 3339 time, a day, or how long ago, as ms."""
+
+    name = "time"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read it, or end the command."""
+        from streams.settings.values import duration  # noqa: PLC0415  `--help` needs none
+
+        if isinstance(value, int):
+            return value
+        try:
+            return time.time_ns() // 1_000_000 - round(duration(value) * 1000)
+        except ValueError:
+            pass
+        try:
+            return parse_at(value if "T" in value.upper() else f"{value}T00:00:00Z")
+        except ValueError:
+            self.fail(
+                f"{value!r} is no time: write 2026-07-04, 2026-07-04T14:00:00Z, or how long ago, "
+                "such as 90m, 2h or 7d",
+                param,
+                ctx,
+            )
 
 
 class Id(click.ParamType):

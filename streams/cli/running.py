@@ -12,12 +12,13 @@ import kafka.errors
 
 from streams.brokers import BrokerUnavailableError
 from streams.committed import ReadingStuck
+from streams.core.formats import UnknownFormat
 from streams.core.packing import CorruptValue
-from streams.core.partition_record import UnknownFormat
 from streams.metrics.server import CannotListenError
 from streams.settings import InvalidSettings, Settings, load
 from streams.topics import (
     Found,
+    Kept,
     NotCreated,
     Planned,
     Unreachable,
@@ -107,6 +108,7 @@ def planned_topics(settings: Settings) -> list[Planned]:
         settings.dead_letters,
         settings.partitions,
         settings.replication_factor,
+        Kept(settings.dead_letter_retention, settings.dead_letter_bytes),
     )
 
 

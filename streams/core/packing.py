@@ -14,6 +14,7 @@ Little endian. One like takes 17 bytes. The fast path works on the bytes themsel
 
 from collections.abc import Callable
 from functools import cache
+from math import inf
 from struct import Struct
 from struct import error as struct_error
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from xxhash import xxh3_64_digest
 
 from streams.core.cells import SIZE as CELL
 from streams.core.kinds import INTERACTIONS
+from streams.core.time import DAY_MS, END_MS
 
 FORMAT = 1
 """Version of the packed encoding; a change of any byte above is a new one."""
@@ -35,13 +37,21 @@ PLAIN = FORMAT << 4
 """The head of a relationship that is nothing but its log: nearly all of them."""
 
 _DIGITS = tuple(b"%d" % code for code in range(8))
-_PLAIN_HEAD = bytes((PLAIN,))
+_FOLLOWER = PLAIN | _FOLLOWED_AT | _FOLLOWS
 _U32 = Struct("<I")
 _I64 = Struct("<q")
 _U64 = Struct("<Q")
+_ENTRY = Struct("<8sQ")
+_FIRST = Struct("<B8sQ")
+_FIRST_FOLLOW = Struct("<BqBB8s")
 _EVICTED = Struct("<6I6q2qdi")
 _INTERACTION_CODES = bytes(range(len(INTERACTIONS)))
+_NAMES_OF_CELLS = bytes(byte for byte in range(256) if byte & 15 < 8)
+_END_STAMP = END_MS << 3
 _CODE_OF_BYTE = bytes(byte & 7 for byte in range(256))
+
+
+_LONG = 1024
 
 
 class CorruptValue(ValueError):
@@ -87,12 +97,17 @@ def hash_of(code: int, id: str) -> bytes:
 
 def entry(id_hash: bytes, code: int, at: int) -> bytes:
     """One interaction as it is appended to the log."""
-    return id_hash + _U64.pack(at << 3 | code)
+    return _ENTRY.pack(id_hash, at << 3 | code)
 
 
 def first_value(id_hash: bytes, code: int, at: int) -> bytes:
     """The value of a relationship of which this interaction is all that is known."""
-    return _PLAIN_HEAD + id_hash + _U64.pack(at << 3 | code)
+    return _FIRST.pack(PLAIN, id_hash, at << 3 | code)
+
+
+def first_follow(id_hash: bytes, at: int) -> bytes:
+    """The value of a relationship of which it is only known that the member follows since then."""
+    return _FIRST_FOLLOW.pack(_FOLLOWER, at, 1, 0, id_hash)
 
 
 def log_start(value: bytes) -> int:
@@ -112,6 +127,8 @@ def log_start(value: bytes) -> int:
 
 def find(value: bytes, id_hash: bytes, start: int, size: int = ENTRY) -> int:
     """Where the entry with this hash is in a log (or in open ids) that begins at `start`, or -1."""
+    if len(value) < _LONG and id_hash not in value:
+        return -1
     # Among the first bytes of all entries, as a log may be long and no byte but those can match.
     firsts, first = value[start::size], id_hash[0]
     at = firsts.find(first)
@@ -160,8 +177,10 @@ def check(value: bytes) -> None:
         CorruptValue: it is shorter than it says, longer than whole entries, holds what cannot be,
             or has the version of a newer Closeknit.
     """
-    if len(value) == 1 + ENTRY and value[0] == PLAIN and value[1 + ID] & 7 < len(INTERACTIONS):
-        return  # nearly all of them, when a table is restored
+    if len(value) == 1 + ENTRY and value[0] == PLAIN:  # nearly all, when a table is restored
+        (stamp,) = _U64.unpack_from(value, 1 + ID)
+        if stamp < _END_STAMP and stamp & 7 < len(INTERACTIONS):
+            return
     if not value:
         raise CorruptValue("a packed relationship has no bytes")
     head = value[0]
@@ -181,10 +200,28 @@ def check(value: bytes) -> None:
         raise _corrupt(value, "its log is not made of whole entries")
     if codes(value, start).translate(None, _INTERACTION_CODES):
         raise _corrupt(value, "its log holds what is no interaction")
+    if max(stamps(value, start), default=0) >= _END_STAMP:
+        raise _corrupt(value, "its log holds a time that no event can have")
     if len(parts.cells) % CELL:
         raise _corrupt(value, "its cells are not whole")
+    if parts.cells[::CELL].translate(None, _NAMES_OF_CELLS):
+        raise _corrupt(value, "its cells count what cannot be counted")
     if parts.followed_at is not None and not parts.open_in:
         raise _corrupt(value, "it follows since a day, but by no open follow")
+    if parts.followed_at is not None and not 0 <= parts.followed_at < END_MS:
+        raise _corrupt(value, "it follows since a time that no event can have")
+    if parts.summary is not None and not _possible(parts.summary):
+        raise _corrupt(value, "its summary holds a time or a strength that cannot be")
+
+
+def _possible(summary: Summary) -> bool:
+    times = summary.last + summary.first
+    return (
+        min(times) >= -1
+        and max(times) < END_MS
+        and 0 <= summary.strength < inf
+        and 0 <= summary.day < END_MS // DAY_MS
+    )
 
 
 def unpack(value: bytes) -> Parts:

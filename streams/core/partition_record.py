@@ -4,25 +4,22 @@ It is written in the same transaction as the values that it belongs to, under a 
 relationship can have, so reading the changelog to its end gives values and offsets that fit.
 """
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+import orjson
 
-FORMAT: Final = 1
-"""The version of this record and of the packed relationships beside it."""
+from streams.core.formats import UnknownFormat, require
+from streams.core.packing import FORMAT
 
 KEY: Final = b"\x00partition-record"
 """Its record key: no account id holds a control character."""
 
 
-class UnknownFormat(ValueError):
-    """A changelog that a newer version wrote, or that is not ours."""
-
-
 class Position(msgspec.Struct, frozen=True):
     """The next offset to read in one source topic; the id tells a recreated topic from the old."""
 
-    offset: int
+    offset: Annotated[int, msgspec.Meta(ge=0)]
     topic_id: str | None = None
 
 
@@ -30,14 +27,15 @@ class PartitionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Where one partition number stood when a flush ended.
 
     Attributes:
-        format: version of the stored encodings.
+        format: the highest of any relationship of the partition, see `formats`. The record
+            itself is the same in all of them: what is added to it must have a default.
         clock: hour since the epoch; -1 before anything was read.
         next: by source topic, where to read on.
         settings: the settings that values depend on, by name.
     """
 
     format: int = FORMAT
-    clock: int
+    clock: Annotated[int, msgspec.Meta(ge=-1)]
     next: dict[str, Position]
     settings: dict[str, float]
 
@@ -53,18 +51,15 @@ class PartitionRecord(msgspec.Struct, frozen=True, kw_only=True):
             UnknownFormat: not a partition record, or one of a newer version.
         """
         try:
-            known = _version.decode(value).format
-            if known <= FORMAT:
-                return _decoder.decode(value)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            # As events are: msgspec alone does not look closely into what it skips.
+            document = orjson.loads(value)
+            require(msgspec.convert(document, _Version).format)
+            return msgspec.convert(document, cls)
+        except (msgspec.MsgspecError, orjson.JSONDecodeError) as error:
             raise UnknownFormat(
                 f"the changelog's partition record cannot be read ({error}): is this topic "
                 "Closeknit's, and was it written by Closeknit only?"
             ) from None
-        raise UnknownFormat(
-            f"the changelog was written in format {known}, this version knows up to {FORMAT}: "
-            "run the version that wrote it, or a newer one"
-        )
 
 
 class _Version(msgspec.Struct):
@@ -72,5 +67,3 @@ class _Version(msgspec.Struct):
 
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(PartitionRecord)
-_version = msgspec.json.Decoder(_Version)

@@ -18,7 +18,7 @@ from streams.doctor import cluster, connection, machine, tables
 from streams.doctor.finding import Finding, Found, Skip, Verdict, ok, problem
 from streams.group import describe
 from streams.settings import InvalidSettings, Settings, load
-from streams.topics import administration, check, find, plan, topic_ids
+from streams.topics import Kept, administration, check, find, plan, topic_ids
 
 
 @dataclass
@@ -88,6 +88,7 @@ def _topics(case: Case) -> Iterator[Found]:
         settings.dead_letters,
         settings.partitions,
         settings.replication_factor,
+        Kept(settings.dead_letter_retention, settings.dead_letter_bytes),
     )
     with administration(settings.connection()) as admin:
         found = find(admin, [topic.name for topic in wanted])

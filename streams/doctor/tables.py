@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from aiokafka import TopicPartition
 
-from streams.core.partition_record import KEY, PartitionRecord, UnknownFormat
+from streams.core.formats import UnknownFormat
+from streams.core.partition_record import KEY, PartitionRecord
 from streams.core.time import HOUR_MS, format_ms, hour_of
 from streams.doctor.cluster import Attempt, Tail, read_tails
 from streams.doctor.finding import Found, ok, problem, warning
@@ -69,9 +70,10 @@ def judge_stored(settings: Settings, stored: Stored) -> Iterator[Found]:
             f"set them back, or {_RESET}",
         )
     elif stored.records:
+        formats = sorted({record.format for record in stored.records.values()})
         yield ok(
             f"{len(stored.records)} of {settings.partitions} partitions are written down, with "
-            "these settings"
+            f"these settings, in format {' and '.join(map(str, formats))}"
         )
     else:
         yield ok("nothing is written down yet")

@@ -15,6 +15,7 @@ from pydantic import Field, FiniteFloat, SecretStr, ValidationInfo, field_valida
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.events import TOPIC_OF
+from streams.core.formats import FORMATS
 from streams.core.partition import Rules
 from streams.core.relationship import Strength
 from streams.settings.lists import Accounts, Ignored
@@ -71,7 +72,9 @@ class Settings(BaseSettings):
         "", "put before likes, replies, follows and shares", f"be {_TOPIC_CHARACTERS}"
     )
     data_dir: Path = _setting(
-        Path("closeknit-data"), "scratch directory of a worker", "be a directory"
+        Path("closeknit-data"),
+        "directory of one worker, for snapshots; may be deleted at any time",
+        "be a directory",
     )
     http_host: str = _setting(
         "127.0.0.1", "address that /metrics, /healthz and /readyz listen on", "be an address"
@@ -104,12 +107,44 @@ class Settings(BaseSettings):
         le=32,
     )
 
+    # Dead letters
+    dead_letter_retention: Seconds = _setting(
+        7_776_000.0,
+        "how long dead letters are kept, at most; 0: for ever",
+        _SECONDS,
+        ge=0,
+    )
+    dead_letter_bytes: int = _setting(
+        0,
+        "bytes of dead letters that each partition keeps, the oldest go first; 0: no limit",
+        "be a whole number",
+        ge=0,
+    )
+    max_invalid_percent: FiniteFloat = _setting(
+        50.0,
+        "a worker stops when more of a topic than this is invalid; 100: it never does",
+        "be a number",
+        ge=0,
+        le=100,
+    )
+    max_invalid_window: int = _setting(
+        1000,
+        "latest records of a topic of which max_invalid_percent is judged",
+        "be a whole number",
+        ge=1,
+        le=1_000_000,
+    )
+
     # What the numbers mean. A change of the last four needs `closeknit reset`.
     clock: Literal["event", "wall"] = _setting(
         "wall", "what moves time: the wall clock (live) or events (replay)", 'be "event" or "wall"'
     )
     max_ahead: Seconds = _setting(
-        3600.0, "an event further in the future is a dead letter (clock=wall)", _SECONDS, ge=0
+        3600.0,
+        "an event further in the future is a dead letter (clock=wall)",
+        _SECONDS,
+        ge=0,
+        le=31_536_000,
     )
     max_value_bytes: int = _setting(
         65_536,
@@ -155,6 +190,27 @@ class Settings(BaseSettings):
         ge=1,
     )
 
+    # Restarts
+    snapshots: bool = _setting(
+        True,
+        "keep snapshots in data_dir, so that a restart need not read the whole changelog",
+        "be true or false",
+    )
+    snapshot_after: int = _setting(
+        20_000,
+        "changes after which the snapshot of a smaller partition is renewed",
+        "be a whole number",
+        ge=1,
+    )
+
+    # Upgrades
+    state_format: int | None = _setting(
+        None,
+        "format to write relationships in; default: the one that is there, in new topics the "
+        "oldest that the previous release reads",
+        f"be one of {', '.join(map(str, FORMATS))}",
+    )
+
     # Group membership and transactions
     session_timeout: Seconds = _setting(
         45.0, "a worker unheard of for so long has lost its partitions", _SECONDS, ge=1
@@ -167,6 +223,12 @@ class Settings(BaseSettings):
     )
     transaction_timeout: Seconds = _setting(
         60.0, "the broker aborts a transaction left open so long", _SECONDS, ge=1, le=900
+    )
+    stall_timeout: Seconds = _setting(
+        120.0, "a worker that gets nowhere for so long says why and ends", _SECONDS, ge=5
+    )
+    stop_timeout: Seconds = _setting(
+        20.0, "a worker told to stop has ended after so long, at the latest", _SECONDS, ge=1
     )
     group_instance_id: TopicPart | None = _setting(
         None,
@@ -208,6 +270,13 @@ class Settings(BaseSettings):
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
+    @field_validator("state_format")
+    @classmethod
+    def _known_format(cls, value: int | None) -> int | None:
+        if value is not None and value not in FORMATS:
+            raise ValueError
+        return value
+
     # A rule between two settings is judged at the later one, from those that are valid so far:
     # so it is listed beside every other problem.
 
@@ -217,6 +286,14 @@ class Settings(BaseSettings):
         session = info.data.get("session_timeout")
         if session is not None and value > session / 3:
             raise problem(f"{value:g} s is more than a third of session_timeout ({session:g} s)")
+        return value
+
+    @field_validator("stall_timeout")
+    @classmethod
+    def _longer_than_an_outage_that_is_borne(cls, value: float, info: ValidationInfo) -> float:
+        transaction = info.data.get("transaction_timeout")
+        if transaction is not None and value <= transaction:
+            raise problem(f"{value:g} s is not longer than transaction_timeout ({transaction:g} s)")
         return value
 
     @field_validator("sasl_mechanism", "sasl_username", "sasl_password")

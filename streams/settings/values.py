@@ -24,12 +24,26 @@ def problem(*sentences: str) -> PydanticCustomError:
     return PydanticCustomError("problem", "{sentences}", {"sentences": list(sentences)})
 
 
+def duration(text: str) -> float:
+    """Read a duration as seconds: `90`, `90s`, `1.5h`, `500ms`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no duration")
+    return float(match[1]) * _UNITS[match[2]]
+
+
 def _seconds(value: Any) -> Any:
     """Read `90`, `90s`, `1.5h`, `500ms` as seconds."""
     if not isinstance(value, str):
         return value
-    match = _DURATION.fullmatch(value)
-    return float(match[1]) * _UNITS[match[2]] if match else value
+    try:
+        return duration(value)
+    except ValueError:
+        return value
 
 
 def _addresses(value: str) -> str:

@@ -1,15 +1,32 @@
 """The relationships table: packed values by partition number, written behind in transactions."""
 
-from streams.table.halt import BrokenInvariant, Fenced, FlushFailed, Halt, RecoveryStuck, UnfitState
+from streams.table.cap import Cap
+from streams.table.halt import (
+    BrokenInvariant,
+    Fenced,
+    FlushFailed,
+    Halt,
+    RecoveryStuck,
+    SourceReplaced,
+    Stalled,
+    TooManyInvalid,
+    UnfitState,
+    Unreadable,
+)
 from streams.table.table import RelationshipsTable, TableSettings
 
 __all__ = [
     "BrokenInvariant",
+    "Cap",
     "Fenced",
     "FlushFailed",
     "Halt",
     "RecoveryStuck",
     "RelationshipsTable",
+    "SourceReplaced",
+    "Stalled",
     "TableSettings",
+    "TooManyInvalid",
     "UnfitState",
+    "Unreadable",
 ]

@@ -12,16 +12,40 @@ class Halt(Exception):
     code = 70
 
 
+class TooManyInvalid(Halt):
+    """Most of what arrives in a source topic is invalid: a person must look before it goes on."""
+
+    code = 65
+
+
 class BrokenInvariant(Halt):
     """What must hold does not: a defect of ours, or a log that changed under us."""
 
     code = 70
 
 
+class Stalled(Halt):
+    """The worker gets nowhere: no records, no partitions, no broker."""
+
+    code = 69
+
+
 class RecoveryStuck(Halt):
     """The changelog could not be read to its end in time."""
 
     code = 71
+
+
+class SourceReplaced(Halt):
+    """A source topic is no longer the one whose offsets we hold."""
+
+    code = 72
+
+
+class Unreadable(Halt):
+    """A batch of records is damaged, or of a kind that we do not know."""
+
+    code = 74
 
 
 class Fenced(Halt):

@@ -1,11 +1,12 @@
 """One ownership of one partition number: its state in memory and its transactional producer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
+from streams.core.formats import PREVIOUS, stored
 from streams.core.partition import Partition
 from streams.core.partition_record import KEY, PartitionRecord, Position
 
@@ -42,10 +43,14 @@ class Lease:
             memory beside it lives, for that would bless stale memory.
         positions: by topic, where the next chunk must start.
         outgoing: dead letters and re-sent records of applied chunks, not yet flushed.
+        format: the format in which relationships are written.
+        stored_record: the partition record as it was read back; recovery alone looks at it.
         flushed: the partition record of the last committed transaction, if there is one.
+        reached: the changelog offset after that transaction, all of which is in memory.
         written: by topic, the Kafka timestamp of the last record applied, ms since the epoch.
         recovered: whether the changelog has been read to its end.
-        recovery_read: changelog offsets passed so far by its recovery, of `recovery_to_read`.
+        recovery_read: changelog offsets passed so far by its recovery, of `recovery_to_read`;
+            those that a snapshot stands for are in neither.
     """
 
     def __init__(self, number: int, state: Partition, producer: AIOKafkaProducer) -> None:
@@ -54,7 +59,10 @@ class Lease:
         self.producer = producer
         self.positions: dict[str, Position] = {}
         self.outgoing: list[Outgoing] = []
+        self.format = PREVIOUS
+        self.stored_record: bytes | None = None
         self.flushed: PartitionRecord | None = None
+        self.reached = 0
         self.written: dict[str, int] = {}
         self.recovered = False
         self.recovery_read = 0
@@ -68,12 +76,19 @@ class Lease:
         the offsets: that is what makes a flush exactly the chunks it says.
         """
         record = PartitionRecord(
-            clock=self.state.clock, next=dict(self.positions), settings=settings
+            format=self.format,
+            clock=self.state.clock,
+            next=dict(self.positions),
+            settings=settings,
         )
         if not forced and record == self.flushed and not self.state.dirty_count:
             return None
         outgoing, self.outgoing = self.outgoing, []
-        return Snapshot(self.state.settle(), outgoing, record)
+        values: Iterable[tuple[bytes, bytes]] = self.state.settle()
+        if self.flushed is not None and self.flushed.format > self.format:
+            # Back to an older format: whoever knows only that one must be able to read them all.
+            values = self.state.relationships.items()
+        return Snapshot(stored(values, self.format), outgoing, record)
 
 
 def changelog_records(snapshot: Snapshot) -> list[tuple[bytes, bytes]]:

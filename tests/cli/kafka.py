@@ -32,8 +32,13 @@ class Put(NamedTuple):
     timestamp: int | None = None
 
 
-def write(settings: Settings, records: Iterable[Put], transactional_id: str | None = None) -> None:
-    """Write records, in one transaction if there is an id for it."""
+def write(
+    settings: Settings,
+    records: Iterable[Put],
+    transactional_id: str | None = None,
+    ends: str = "committed",
+) -> None:
+    """Write records, in one transaction if there is an id for it; one left open was not ended."""
 
     async def send() -> None:
         producer = AIOKafkaProducer(**settings.connection(), transactional_id=transactional_id)
@@ -50,7 +55,7 @@ def write(settings: Settings, records: Iterable[Put], transactional_id: str | No
                     headers=list(headers),
                     timestamp_ms=timestamp,
                 )
-            if transactional_id:
+            if transactional_id and ends == "committed":
                 await producer.commit_transaction()
         finally:
             await producer.stop()

@@ -61,6 +61,9 @@ def test_another_number_of_partitions_is_grave() -> None:
         ("app-dead-letters", "max_message_bytes", "1048588", True),  # no room for our headers
         ("likes", "max_message_bytes", "2097176", True),  # the same, from the other side
         ("likes", "retention_ms", "604800000", False),  # a week: reset cannot rebuild more
+        ("app-dead-letters", "retention_ms", "86400000", False),  # gone before anybody looks
+        ("app-dead-letters", "retention_ms", "-1", False),  # kept longer than somebody decided
+        ("app-dead-letters", "retention_bytes", "1000", False),
         ("likes", "min_insync_replicas", "1", False),
         ("app-changelog", "min_cleanable_dirty_ratio", "0.5", False),
     ],
@@ -75,7 +78,6 @@ def test_a_setting_that_does_harm_is_found(topic: str, key: str, value: str, gra
 @pytest.mark.parametrize(
     ("topic", "key", "value"),
     [
-        ("app-dead-letters", "retention_ms", "-1"),  # for ever is more than enough
         ("app-changelog", "min_cleanable_dirty_ratio", "0.05"),
         ("app-dead-letters", "max_message_bytes", "5000000"),
         ("likes", "min_insync_replicas", "3"),
@@ -132,6 +134,24 @@ def test_print_needs_no_broker_and_says_the_same_in_every_format(closeknit: Clos
         assert f"--topic {topic.name} --partitions {number}" in command
         for key, value in topic.config.items():
             assert f"--config {key}={value}" in command
+
+
+def test_dead_letters_are_kept_as_the_settings_say(
+    closeknit: Closeknit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For so long and so much; 0 is without end."""
+
+    def config() -> dict[str, str]:
+        lines = closeknit("topics", "print", "--format", "json").output.splitlines()
+        found: dict[str, str] = json.loads(lines[-1])["config"]
+        return found
+
+    assert (config()["retention.ms"], config()["retention.bytes"]) == ("7776000000", "-1")
+    monkeypatch.setenv("CLOSEKNIT_DEAD_LETTER_RETENTION", "30d")
+    monkeypatch.setenv("CLOSEKNIT_DEAD_LETTER_BYTES", "1000000")
+    assert (config()["retention.ms"], config()["retention.bytes"]) == ("2592000000", "1000000")
+    monkeypatch.setenv("CLOSEKNIT_DEAD_LETTER_RETENTION", "0")
+    assert config()["retention.ms"] == "-1"
 
 
 def test_created_topics_pass_the_check_and_creating_again_changes_nothing(

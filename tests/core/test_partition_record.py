@@ -2,7 +2,9 @@
 
 import pytest
 
-from streams.core.partition_record import FORMAT, KEY, PartitionRecord, Position, UnknownFormat
+from streams.core.formats import UnknownFormat
+from streams.core.packing import FORMAT
+from streams.core.partition_record import KEY, PartitionRecord, Position
 
 RECORD = PartitionRecord(
     clock=495_230,
@@ -25,8 +27,13 @@ def test_no_relationship_can_have_its_key() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (b'{"format":99,"what":"ever"}', "written in format 99, this version knows up to"),
+        (
+            b'{"format":99,"what":"ever"}',
+            "in format 99, this version knows 1: run the version",
+        ),
         (b'{"format":1}', "cannot be read"),  # nothing else in it
+        (b'{"format":1,"clock":-2,"next":{},"settings":{}}', "cannot be read"),
+        (b'{"format":1,"clock":5,"next":{"likes":{"offset":-1}},"settings":{}}', "cannot be read"),
         (b"{}", "cannot be read"),
         (b"\xff", "cannot be read"),
         (b"", "cannot be read"),

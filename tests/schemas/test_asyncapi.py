@@ -202,7 +202,7 @@ def test_the_headers_are_those_that_the_engine_writes() -> None:
     assert list(schemas["deadLetterHeaders"]["properties"]) == written
     assert list(schemas["sourceHeaders"]["properties"]) == [REROUTED_FROM, REDRIVEN_FROM]
     mark = DOCUMENT["components"]["messages"]["redriven"]["headers"]
-    assert list(mark["properties"]) == mark["required"] == [REDRIVEN]
+    assert list(mark["properties"]) == mark["required"] == [REDRIVEN, dead_letter.TIMESTAMP]
 
 
 def test_the_changelogs_examples_are_read_by_the_engine() -> None:

@@ -58,6 +58,7 @@ def test_a_dead_letter_keeps_to_its_schema(value: bytes | None, timestamp: int) 
         reason=Reason.NOT_JSON,
         detail="the value is not JSON",
         origin=Address("likes", 3, 1042),
+        refused_at=1_783_175_888_002,
         timestamp=timestamp,
         key=value,
         value=value,
