@@ -47,6 +47,16 @@ def expected(lines: Sequence[bytes], accounts: Sequence[str] = ACCOUNTS) -> list
     return found
 
 
+def recent(lines: Sequence[bytes]) -> list[bytes]:
+    """The same, moved so that the last one happens now."""
+    times = [json.loads(line)["time_us"] for line in lines]
+    shift = time.time_ns() // 1000 - times[-1]
+    return [
+        line.replace(str(us).encode(), str(us + shift).encode())
+        for line, us in zip(lines, times, strict=True)
+    ]
+
+
 class Life:
     """What became of a source: all that it said and that was delivered, over all its restarts."""
 
@@ -208,13 +218,7 @@ def test_what_the_server_no_longer_has_is_said_aloud_and_passed_over(
     play: Play, protocol: Protocol, caplog: pytest.LogCaptureFixture
 ) -> None:
     """v2 refuses the cursor; v1 begins later without a word, which the first message betrays."""
-    now_us = time.time_ns() // 1000
-    shift = now_us - START_US - 400 * 20_000_000
-    lines = [
-        line.replace(str(us).encode(), str(us + shift).encode())
-        for line in LINES
-        for us in [json.loads(line)["time_us"]]
-    ]
+    lines = recent(LINES)
     server = play(lines[:200])
     life = Life(server, protocol)
     before = expected(lines[:200])
@@ -302,6 +306,32 @@ def test_a_backfill_counts_todays_followers_and_their_later_end(play: Play) -> N
     run(life.go(lambda: True))
     assert pages == 4
     assert server.requests == []
+
+
+def test_after_a_gap_a_backfill_ends_the_follows_that_ended_in_it(play: Play) -> None:
+    """Nothing told of their end; the list of today's followers does, by whom it lacks."""
+    old = START_US - 100 * LOOK_BACK_US
+    everybody = [(f"did:plc:m{n:03d}", follow_record(f"did:plc:m{n:03d}", old)) for n in range(9)]
+    lines = recent(recording(seed=3, length=30, step_us=3_600_000_000))
+    server = play([])
+    server.followers = {ACCOUNTS[0]: everybody}
+    mark = f"backfill {ACCOUNTS[0]}"
+    life = Life(server, backfill=True, accounts=ACCOUNTS[:1])
+    run(life.go(lambda: mark in life.kept.memory))
+    server.tell(lines[:10])
+    life.options["backfill"] = False
+    told = str(json.loads(lines[9])["time_us"] // 10_000).encode()
+    run(life.go(lambda: told in (life.kept.cursor or b"")))
+    server.tell(lines[10:])
+    server.oldest = 20
+    run(life.go(lambda: mark not in life.kept.memory))
+    server.followers = {ACCOUNTS[0]: everybody[2:]}
+    life.options["backfill"] = True
+    run(life.go(lambda: mark in life.kept.memory))
+    ids = {uri for _, uri in everybody}
+    seeds = [(event.id, event.op) for event in life.events if event.id in ids]
+    ended = [(uri, "remove") for _, uri in everybody[:2]]
+    assert seeds == [*((uri, "add") for _, uri in everybody), *ended]
 
 
 @pytest.mark.parametrize("seed", range(3))
