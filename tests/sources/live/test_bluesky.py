@@ -30,7 +30,16 @@ SAMPLE = Path(__file__).parents[3] / ".." / "shared" / "data" / "jetstream-v1-sa
 
 QUICK = Patience(ping=0.05, dead=0.3, silent=0.3, silent_longest=1.0, first=0.01, longest=0.05)
 
-GARBAGE = (b"nonsense", b"[]", b'{"did":7}', b"\xff", b'{"$type":"message"}', b'{"a":' * 99_999)
+GARBAGE = (
+    b"nonsense",
+    b"[]",
+    b'{"did":7}',
+    b"\xff",
+    b'{"$type":"message"}',
+    b'{"$type":"error","error":"ConsumerTooSlow"}',
+    b'{"$type":"message","payload":{"$type":"network.bsky.jetstream.subscribeEvents#new"}}',
+    b'{"a":' * 99_999,
+)
 
 LINES = recording(seed=1, length=400)
 
