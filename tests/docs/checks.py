@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import click
+from pydantic import SecretStr
 
 from streams.alerting.build import groups
 from streams.alerting.rules import Record
@@ -90,7 +91,11 @@ def names(file: Path) -> frozenset[str]:
 def unknown_variables(page: Page) -> list[str]:
     """Every environment variable is a setting, or one of the few beside them."""
     settings = {f"CLOSEKNIT_{name.upper()}" for name in Settings.model_fields}
-    secrets = {f"CLOSEKNIT_{name}_PASSWORD_FILE" for name in ("SASL", "SSL")}
+    secrets = {
+        f"CLOSEKNIT_{name.upper()}_FILE"
+        for name, field in Settings.model_fields.items()
+        if field.annotation == SecretStr | None
+    }
     known = settings | secrets | {"CLOSEKNIT_CONFIG", "CLOSEKNIT_REQUIRE_ALL"}
     return sorted(set(re.findall(r"CLOSEKNIT_[A-Z]\w*", page.text)) - known)
 

@@ -9,7 +9,10 @@ import click
 
 from streams.cli.groups import Group
 
-COMMANDS: Final[dict[str, str]] = {}
+COMMANDS: Final[dict[str, str]] = {
+    "topic": "streams.cli.source.topic:topic",
+    "webhooks": "streams.cli.source.webhooks:webhooks",
+}
 """Name to where it is."""
 
 
