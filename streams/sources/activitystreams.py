@@ -195,7 +195,8 @@ class _Reading:
         thing = _reference(delete, "object")
         if thing == _reference(delete, "actor"):
             deeds = [deed for deed in self._deeds() if deed.actor == thing]
-            return Told([event for deed in deeds for event in self._remove(deed, at)])
+            events = [event for deed in deeds for event in self._remove(deed, at)]
+            return Told(events, None if events else NOT_SEEN)
         return self._take_back(self._known(f"deed {thing}"), delete, at)
 
     def _take_back(self, deed: _Deed | None, activity: dict[str, Any], at: str) -> Told:

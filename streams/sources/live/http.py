@@ -37,6 +37,8 @@ BODY_TIMEOUT = 30.0
 STOP_TIMEOUT = 10.0
 """Seconds that requests under way are given when we are told to stop."""
 
+_OURS = {"Server": "closeknit"}  # aiohttp would tell its version, and Python's
+
 Respond = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
 
@@ -63,7 +65,7 @@ class Problem(Exception):
             status=self.status,
             body=orjson.dumps(self._document),
             content_type="application/problem+json",
-            headers=self._headers,
+            headers={**_OURS, **self._headers},
         )
 
 

@@ -97,7 +97,12 @@ class Gateway:
         mappings: by name, for `/mapped/NAME`.
         accounts: for `/activitystreams`, see `ActivityStreams`; without any there is none.
         meters: told what is refused.
+
+    Attributes:
+        port: where it listens, once it does.
     """
+
+    port: int | None = None
 
     def __init__(
         self,
@@ -148,8 +153,8 @@ class Gateway:
             except Problem as problem:
                 return problem.response()
 
-        async with listening(respond, host, port) as bound:
-            log.info("Listening for events at http://%s:%d", host, bound)
+        async with listening(respond, host, port) as self.port:
+            log.info("Listening for events at http://%s:%d", host, self.port)
             await asyncio.Event().wait()
 
     async def _receive(self, request: web.BaseRequest, read: Read, inlet: _Inlet) -> web.Response:
