@@ -310,9 +310,10 @@ def _allow(request: web.BaseRequest, *methods: str) -> None:
 
 
 def _partial(request: web.BaseRequest) -> bool:
-    value = request.query.get("partial", "false")
-    if value not in {"true", "false"}:
-        raise Problem(400, "Wrong query", "partial is true or false")
+    query = dict(request.query)
+    value = query.pop("partial", "false")
+    if query or value not in {"true", "false"}:  # a misspelt one would change what is meant
+        raise Problem(400, "Wrong query", "there is only partial=true, or partial=false")
     return value == "true"
 
 
