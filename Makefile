@@ -7,7 +7,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz mutants check format dashboards picture rules alert-quality lock clean
+.PHONY: help demo test fuzz soak mutants check format dashboards picture rules alert-quality \
+  bench-micro lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 15
@@ -18,13 +19,14 @@ demo: $(READY) ## Ten weeks of four invented brands, live, with a broker and a w
 test: $(READY) check ## All checks and tests; what needs Kafka or Prometheus is skipped without them
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
-<<<<<<< HEAD
 fuzz: $(READY) ## Hostile input for every decoder, ten minutes of it (MINUTES=60 for an hour)
 	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
-=======
+
+soak: $(READY) ## An hour of random faults on Apache Kafka, everything compared (needs Java)
+	@$(BIN)/python -m tests.faults.soak
+
 mutants: $(READY) ## Break the code in all known ways and show which tests notice (needs Java)
 	$(BIN)/python -m tests.mutants
->>>>>>> origin/main
 
 check: $(READY) ## Lint, types, layers
 	$(BIN)/ruff check .
@@ -50,6 +52,9 @@ rules: $(READY) ## Build deploy/prometheus/rules with the thresholds of deploy/p
 
 alert-quality: $(READY) ## Measure what the alerts are worth (half an hour; needs Prometheus)
 	$(BIN)/python -m benchmarks.alerts
+
+bench-micro: $(READY) ## What each stage costs, without Kafka (a minute)
+	@$(BIN)/python -m benchmarks.core
 
 lock: $(READY) ## Choose the newest allowed versions and write their hashes (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra embedded --universal --python-version 3.11 \

@@ -3,9 +3,9 @@
     python -m benchmarks.gateway [--seconds N] [--rounds N]
 
 Starts real Apache Kafka and `closeknit source webhooks`, and pushes canonical events over kept
-connections: in batches of 100, and one by one, the latter with a signature too. Events per second
-*of one core* are those acknowledged by CPU second of the gateway's process, its start left out; what
-the senders and Kafka use on the same machine does not count, nor does their scheduling.
+connections: in batches of 100, and one by one. Events per second *of one core* are those that were
+acknowledged by CPU second of the gateway's process, its start left out: what the senders and Kafka
+use on the same machine does not count, nor does the scheduler.
 """
 
 import argparse

@@ -6,9 +6,7 @@ from grafana.board import ACCOUNTS, ENGAGEMENT, board, choice
 from grafana.palette import ACT, CALM, GROW, TALK, USUAL
 from grafana.panels import NUMBER, SHARE, Line, numbers, rows
 from grafana.queries import info, lower, upper
-from streams.alerting.thresholds import DEFAULTS
 
-_LIMITS: Final = DEFAULTS.thresholds.replies_fall
 _INFO: Final = info('group=~"$group"')
 _WEEK: Final = '{window="7d"}'
 _CHANGE_LEAST: Final = 20
@@ -36,8 +34,8 @@ def _change(metric: str, labels: str = "") -> str:
 def _verdict(metric: str) -> str:
     """1 for more than is usual, -1 for fewer, 0 in between."""
     week = f"account:closeknit_{metric}:sum{_WEEK}"
-    more = f"({week} > bool on (account) ({upper(metric, _LIMITS, _WEEK)}))"
-    fewer = f"({week} < bool on (account) ({lower(metric, _LIMITS, _WEEK)}))"
+    more = f"({week} > bool on (account) {upper(metric, _WEEK)})"
+    fewer = f"({week} < bool on (account) {lower(metric, _WEEK)})"
     return _chosen(f"sum by (account) ({more} - on (account) {fewer})")
 
 

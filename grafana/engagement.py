@@ -101,8 +101,9 @@ _CONNECTING = lines(
 )
 
 _BAND = (
-    "The band is what is usual: about the middle one of the four weeks before, as wide as the "
-    "alert allows by default, and there as soon as there are four"
+    "The band is what is usual: from the second lowest of the four weeks before to the second "
+    "highest, and beyond them as far as the alert allows for this account. The dashed line is the "
+    "middle of the four; both are there as soon as four weeks are"
 )
 _REPLIES = lines(
     "How many replies do we get in a week?",
@@ -110,7 +111,7 @@ _REPLIES = lines(
     "right: replies that leave the band below while follows leave theirs above are growth without "
     "engagement. Each has a scale of its own.",
     Line("replies in 7 days", f"account:closeknit_replies:sum{WEEKS}", TALK),
-    *band("replies", DEFAULTS.thresholds.replies_fall),
+    *band("replies"),
     interval=_EVERY,
 )
 
@@ -121,7 +122,7 @@ _FOLLOWS = lines(
     Line(
         "follows in 7 days", 'account:closeknit_follows:sum{account="$account",window="7d"}', GROW
     ),
-    *band("follows", DEFAULTS.thresholds.replies_fall),
+    *band("follows"),
     interval=_EVERY,
 )
 

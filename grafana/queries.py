@@ -5,7 +5,6 @@ from typing import Final
 
 from grafana.palette import USUAL
 from grafana.panels import Line
-from streams.alerting.thresholds import DEFAULTS, Divergence
 from streams.metrics.accounts import OTHER
 
 CHOSEN: Final = '{account="$account"}'
@@ -59,32 +58,20 @@ def _week(metric: str, number: int) -> str:
     return f"sum(avg_over_time({_selector(metric, {})}[1w] @ start() offset -{number}w))"
 
 
-def band(metric: str, limits: Divergence) -> Iterator[Line]:
+def band(metric: str) -> Iterator[Line]:
     """What is usual of a week of the chosen account, and the range about it."""
-    yield Line("usual range", upper(metric, limits, WEEKS), USUAL, fill_to="lower end")
-    yield Line("lower end", lower(metric, limits, WEEKS), USUAL, hidden=True)
-    yield Line("a usual week", _usual(metric, WEEKS), USUAL, dashed=True)
+    median = f"account:closeknit_{metric}:usual{WEEKS}"
+    yield Line("usual range", upper(metric, WEEKS), USUAL, fill_to="lower end")
+    yield Line("lower end", lower(metric, WEEKS), USUAL, hidden=True)
+    # The ends are there once there are weeks to compare with, and their middle without is none.
+    yield Line("a usual week", f"{median} and {upper(metric, WEEKS)}", USUAL, dashed=True)
 
 
-# A finding needs both: a change by a share of what is usual, and by so many of its square roots. So
-# the range within which nothing is found ends where the farther of the two does.
+def upper(metric: str, some: str) -> str:
+    """The upper end of what is usual, by each account's own thresholds."""
+    return f"account:closeknit_{metric}:usual_most{some}"
 
 
-def _usual(metric: str, some: str) -> str:
-    """The median of the weeks before, where there are enough of them for one."""
-    weeks = f"account:closeknit_history_weeks:count >= {DEFAULTS.trust.history_weeks}"
-    return f"(account:closeknit_{metric}:usual{some} and on (account) {weeks})"
-
-
-def upper(metric: str, limits: Divergence, some: str) -> str:
-    """The upper end of what is usual, for some selected accounts."""
-    usual = _usual(metric, some)
-    by_chance = f"({usual} + {limits.roots:g} * sqrt({usual}))"
-    return f"({limits.follows_above:g} * {usual} > {by_chance}) or {by_chance}"
-
-
-def lower(metric: str, limits: Divergence, some: str) -> str:
-    """The lower end of what is usual, for some selected accounts."""
-    usual = _usual(metric, some)
-    by_chance = f"({usual} - {limits.roots:g} * sqrt({usual}))"
-    return f"clamp_min(({limits.replies_below:g} * {usual} < {by_chance}) or {by_chance}, 0)"
+def lower(metric: str, some: str) -> str:
+    """The lower end of what is usual, by each account's own thresholds."""
+    return f"account:closeknit_{metric}:usual_least{some}"

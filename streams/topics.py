@@ -92,6 +92,7 @@ def plan(
         "cleanup.policy": "compact",
         "min.cleanable.dirty.ratio": "0.1",  # hot keys are rewritten all day: recover less
         "max.compaction.lag.ms": str(_DAY_MS),
+        "delete.retention.ms": str(_DAY_MS),  # a snapshot younger than this misses no deletion
         "segment.bytes": str(128 * 1024 * 1024),  # the segment in use is never compacted
     }
     refused = {
@@ -262,6 +263,9 @@ _RULES = {
         _more, False, "so that recovery reads more than it needs to"
     ),
     "max.compaction.lag.ms": _Rule(_more, False, "so that recovery reads more than it needs to"),
+    "delete.retention.ms": _Rule(
+        _less, True, "so that a worker which restarts from a snapshot may miss a deletion"
+    ),
 }
 
 

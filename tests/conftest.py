@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from streams.brokers import BrokerUnavailableError, EmbeddedBroker
 from tests.brokers.kafka import Kafka, KafkaMissingError
+from tests.faults import report
 
 # The machine may be busy with a broker beside us: a property is not wrong for being slow.
 settings.register_profile("no deadline", deadline=None)
@@ -97,3 +98,21 @@ def broker(request: pytest.FixtureRequest) -> Broker:
     """Each broker that we claim to run on, one after the other."""
     found: Broker = request.getfixturevalue(request.param)
     return found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print and keep what the fault suite has to show for itself, if it ran."""
+    found = [
+        value
+        for reports in terminalreporter.stats.values()
+        for one in reports
+        if getattr(one, "when", "") == "teardown"
+        for name, value in one.user_properties
+        if name == report.PROPERTY
+    ]
+    if found:
+        whole = report.total(found)
+        report.write(whole)
+        terminalreporter.section(f"faults on Apache Kafka (also in {report.FILE.name})")
+        for line in report.lines(whole):
+            terminalreporter.write_line(line)

@@ -14,8 +14,9 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
+from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -31,6 +32,15 @@ Points = list[tuple[float, float]]
 
 _NAME = re.compile(r"[A-Za-z_][\w:]*")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+class Held(Protocol):
+    """How long something must be so before it is told, and be gone before it is over."""
+
+    @property
+    def hold(self) -> str: ...
+    @property
+    def settle(self) -> str: ...
 
 
 class Span(NamedTuple):
@@ -163,10 +173,18 @@ def levels(rules: Iterable[Record | Alert]) -> list[list[Record | Alert]]:
 
 def _recorded(rule: Record | Alert, answer: Mapping[Labels, Points], span: Span) -> Iterator[str]:
     for labels, points in answer.items():
+        kept: Points
         if isinstance(rule, Record):
             name, kept, more = rule.record, points, dict(rule.labels)
         else:
-            name, kept = "ALERTS", list(_firing(points, _seconds(rule.hold), span.step))
+            name, kept = (
+                "ALERTS",
+                [
+                    (moment, 1.0)
+                    for begin, end in firing(points, rule, span.step)
+                    for moment in range(begin, min(end, span.end) + 1, span.step)
+                ],
+            )
             more = {
                 **rule.labels,
                 "alertname": rule.alert,
@@ -178,15 +196,27 @@ def _recorded(rule: Record | Alert, answer: Mapping[Labels, Points], span: Span)
         yield from (f"{series} {value!r} {moment}\n" for moment, value in kept)
 
 
-def _firing(points: Points, hold: int, step: int) -> Iterator[tuple[float, float]]:
-    """When an alert fires: it was so at every evaluation for so long."""
-    since = before = None
-    for moment, _ in points:
-        if before is None or moment - before > step:
+def firing(points: Points, rule: Held, step: int) -> Iterator[tuple[int, int]]:
+    """The stretches, in seconds, in which a rule fires, given the evaluations at which it was so.
+
+    It begins to once it was so at every evaluation for as long as its `hold`, and ends when it was
+    not so for as long as its `settle`.
+    """
+    hold, settle = _seconds(rule.hold), _seconds(rule.settle or "0s")
+    goes_on = step * ceil(settle / step)
+    since = before = begin = None
+    for at, _ in points:
+        moment = round(at)
+        if before is None or since is None or moment - before > step:
             since = moment
+            if begin is not None and before is not None and moment - before - goes_on > step:
+                yield begin, before + goes_on
+                begin = None
         before = moment
-        if since is not None and moment - since >= hold:
-            yield moment, 1.0
+        if begin is None and moment - since >= hold:
+            begin = moment
+    if begin is not None and before is not None:
+        yield begin, before + goes_on
 
 
 def _series(name: str, labels: Mapping[str, str]) -> str:

@@ -66,6 +66,7 @@ def test_every_problem_is_listed_at_once_with_name_value_and_remedy(
     monkeypatch.setenv("CLOSEKNIT_IGNORE", "missing.txt")
     monkeypatch.setenv("CLOSEKNIT_SECURITY_PROTOCOL", "SASL_SSL")
     monkeypatch.setenv("CLOSEKNIT_HEARTBEAT_INTERVAL", "40s")
+    monkeypatch.setenv("CLOSEKNIT_STALL_TIMEOUT", "1m")
     found = problems()
     for expected in (
         "http_prot in closeknit.toml is not a setting; did you mean http_port?",
@@ -77,12 +78,13 @@ def test_every_problem_is_listed_at_once_with_name_value_and_remedy(
         "CLOSEKNIT_ACCOUNTS: accounts.csv line 4: the account acme is there twice",
         "CLOSEKNIT_IGNORE: missing.txt cannot be read",
         "CLOSEKNIT_HEARTBEAT_INTERVAL: 40 s is more than a third of session_timeout (45 s)",
+        "CLOSEKNIT_STALL_TIMEOUT: 60 s is not longer than transaction_timeout (60 s)",
         "CLOSEKNIT_SASL_MECHANISM: security_protocol SASL_SSL needs it",
         "CLOSEKNIT_SASL_USERNAME: security_protocol SASL_SSL needs it",
         "CLOSEKNIT_SASL_PASSWORD: security_protocol SASL_SSL needs it",
     ):
         assert any(problem.startswith(expected) for problem in found), expected
-    assert len(found) == 12
+    assert len(found) == 13
 
 
 @pytest.mark.parametrize(

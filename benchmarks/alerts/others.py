@@ -3,49 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
+
+import msgspec
 
 from benchmarks.alerts.trials import Rule
 from streams.alerting.findings import FINDINGS
-from streams.alerting.thresholds import Divergence, Settings, Thresholds
+from streams.alerting.thresholds import DEFAULTS, Divergence, Settings
+from streams.alerting.usual import usual
 
 PAGE: Final = "RepliesFallWhileFollowsRise"
 TICKET: Final = "RepliesFallWhileFollowsRiseSlowly"
 
-_HOLD = 6
+
+class Choice(NamedTuple):
+    """What could be shipped.
+
+    Attributes:
+        page, ticket: the limits of each.
+        hold: how long both wait.
+        settle: how long they must be gone to be over.
+        median: whether weeks are compared with the median of the four before, instead of the second
+            lowest and the second highest.
+    """
+
+    page: Divergence = DEFAULTS.thresholds.replies_fall
+    ticket: Divergence = DEFAULTS.thresholds.replies_fall_slowly
+    hold: str = DEFAULTS.trust.hold
+    settle: str = DEFAULTS.trust.settle
+    median: bool = False
+
+    def named(self, alert: str) -> str:
+        """The name of an alert under this choice."""
+        return f"{alert} {list(CHOICES).index(self)}"
+
+    def expr(self, alert: str) -> str:
+        """What the alert would find: as shipped, with the ends of the band written out."""
+        thresholds = msgspec.structs.replace(
+            DEFAULTS.thresholds, replies_fall=self.page, replies_fall_slowly=self.ticket
+        )
+        settings = Settings(thresholds=thresholds)
+        expr = FINDINGS[alert].expr(settings)
+        for record in usual(settings):
+            if record.record.endswith(("usual_least", "usual_most")):
+                expr = expr.replace(record.record, f"({record.expr})")
+        if self.median:
+            expr = expr.replace("usual_low", "usual").replace("usual_high", "usual")
+        return expr
+
+
+_OLD: Final = Divergence(replies_below=0.7, roots=3.0)
+
+CHOICES: Final = (
+    Choice(),
+    Choice(hold="6h"),
+    Choice(settle=""),
+    Choice(median=True),
+    Choice(_OLD, _OLD, median=True),
+    Choice(_OLD, _OLD),
+    Choice(Divergence(roots=3.0), Divergence(follows_above=1.15, roots=3.0)),
+    Choice(Divergence(replies_below=0.75), Divergence(follows_above=1.2)),
+    Choice(Divergence(replies_below=0.85), Divergence(follows_above=1.1)),
+)
+"""What is compared; the first is shipped."""
 
 
 def _rules() -> Iterator[tuple[str, Rule]]:
-    for limits in LIMITS:
-        for alert, thresholds in (
-            (PAGE, Thresholds(replies_fall=limits)),
-            (TICKET, Thresholds(replies_fall_slowly=limits)),
-        ):
-            expr = FINDINGS[alert].expr(Settings(thresholds=thresholds))
-            yield named(alert, limits), Rule(expr, _HOLD)
+    for choice in CHOICES:
+        for alert in (PAGE, TICKET):
+            yield choice.named(alert), Rule(choice.expr(alert), choice.hold, choice.settle)
 
-
-def named(alert: str, limits: Divergence) -> str:
-    """The name of an alert with other limits."""
-    below, above, roots = limits.replies_below, limits.follows_above, limits.roots
-    return f"{alert}: below {below:g}, above {above:g}, {roots:g} roots"
-
-
-LIMITS: Final = (
-    Divergence(replies_below=0.65),
-    Divergence(),
-    Divergence(roots=2.0),
-    Divergence(replies_below=0.75),
-    Divergence(replies_below=0.75, roots=2.0),
-    Divergence(replies_below=0.75, follows_above=1.2),
-    Divergence(replies_below=0.8),
-    Divergence(replies_below=0.8, follows_above=1.2),
-    Divergence(replies_below=0.8, follows_above=1.2, roots=2.0),
-)
-"""The limits that are tried; those that are shipped are among them."""
-
-PAIRS: Final = (*((limits, limits) for limits in LIMITS), (LIMITS[6], LIMITS[7]))
-"""What is compared: for the page, and for the ticket."""
 
 OTHERS: Final[Mapping[str, Rule]] = dict(_rules())
-"""Both alerts with each of these limits, by name."""
+"""Both alerts under each choice, by name."""

@@ -8,7 +8,7 @@ from math import ceil
 from typing import NamedTuple
 
 from benchmarks.alerts.trials import Outcome
-from benchmarks.alerts.worlds import WATCHED_FROM, Trial, Truth, truth
+from benchmarks.alerts.worlds import WATCHED_FROM, Trial, Truth, begins, truth
 from streams.core.time import DAY_MS, HOUR_MS
 
 SOON_HOURS = 24
@@ -76,6 +76,38 @@ def score(outcomes: Iterable[Outcome], rules: Iterable[str]) -> Score:
                 since_label.append((by_right[0] - true.since) / HOUR_MS)
     soon = sum(delay <= SOON_HOURS for delay in delays)
     return Score(diverging, found, soon, delays, since_label, false, years, told)
+
+
+class Told(NamedTuple):
+    """What one of the other alerts made of some worlds.
+
+    Attributes:
+        meant: worlds in which that happens which it is for.
+        found: how many of these were told then.
+        false: how often it began to fire otherwise.
+        years: account-years in which that could happen.
+    """
+
+    meant: int
+    found: int
+    false: int
+    years: float
+
+
+def tell(outcomes: Iterable[Outcome], alert: str) -> Told:
+    """Of worlds, by the name of one of the other alerts."""
+    meant = found = false = 0
+    days = 0.0
+    for outcome in outcomes:
+        world = outcome.trial.world
+        since = begins(outcome.trial, alert)
+        by_right = [at for at in outcome.fired[alert] if since is not None and at >= since]
+        meant += since is not None
+        found += bool(by_right)
+        false += len(outcome.fired[alert]) - len(by_right)
+        ends = world.end if since is None else since
+        days += (ends - world.start) / DAY_MS - WATCHED_FROM
+    return Told(meant, found, false, days / 365.25)
 
 
 @cache

@@ -32,17 +32,19 @@ def scrapes(
     """What one worker with one partition, which is never behind, answers at each moment.
 
     Args:
-        world: of one account.
+        world: some accounts.
         moments: ms, ascending.
         names: the metrics that are of interest.
     """
-    (cast,) = world.accounts
     partition = Partition(0, Rules(partitions=1, clock="wall"))
-    census = [
-        (place, _named(series, cast.id))
-        for place, series in enumerate(SERIES)
-        if series.name in names
-    ]
+    census = {
+        cast.id: [
+            (place, _named(series, cast.id))
+            for place, series in enumerate(SERIES)
+            if series.name in names
+        ]
+        for cast in world.accounts
+    }
     last_events: dict[str, int] = {}
     sent = deliveries(world)
     following = next(sent, None)
@@ -57,10 +59,11 @@ def scrapes(
             last_events[topic] = max(applied.last_event_ms, last_events.get(topic, -1))
         partition.tell_time(now_ms)
         partition.settle()
-        row = partition.census.read(cast.id, partition.clock)
-        samples = [(name, float(row[place])) for place, name in census]
         pipeline = _pipeline(partition, last_events)
-        samples += [one for one in pipeline if one[0].partition("{")[0] in names]
+        samples = [one for one in pipeline if one[0].partition("{")[0] in names]
+        for account, series in census.items():
+            row = partition.census.read(account, partition.clock)
+            samples += [(name, float(row[place])) for place, name in series]
         yield now_ms, samples
 
 

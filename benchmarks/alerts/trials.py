@@ -2,29 +2,31 @@
 
 promtool's own evaluation of rules (`promtool test rules`) is exact and takes seconds for each day
 of each world. So the shipped rules are asked of a Prometheus as range queries, each after those
-that it reads (`tests.past`), and `for` is applied to what the alerts answer. That both say the same
-is tested.
+that it reads (`tests.past`), and `for` and `keep_firing_for` are applied to what the alerts answer.
+That both say the same is tested.
 
-Every world is an installation of its own: the rules judge topics, and an outage of one among a
-hundred would not be seen. They share a Prometheus by following each other in time, with a pause
-that is longer than the rules look back.
+Many accounts share an installation, as in life, and what takes long is done once for all of them.
+Where the source of an account fails it is alone in its own: the rules judge topics, and an outage
+of one account among a hundred would not be seen. Installations share a Prometheus by following each
+other in time, with a pause that is longer than the rules look back.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from benchmarks.alerts.series import scrapes
-from benchmarks.alerts.worlds import WATCHED_FROM, Trial
+from benchmarks.alerts.worlds import WATCHED_FROM, Trial, installation
 from streams.alerting.rules import Alert, Group, Record
 from streams.core.time import DAY_MS, HOUR_MS
-from tests.past import Past, Points, Span
+from tests.past import Past, Span, firing
 
 PAUSE_S: Final = 8 * 86_400
-"""Between two worlds in one Prometheus: the rules look back for 7 days."""
+"""Between two installations in one Prometheus: the rules look back for 7 days."""
 
 _HALF_PAST = HOUR_MS // 2
 """Scrapes are at half past the hour: on the average, half of the current hour is over."""
@@ -44,14 +46,15 @@ class Outcome(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """What is asked of the accounts, in PromQL, and for how many hours it must be so."""
+    """What is asked of the accounts, in PromQL; held and settled as an alert is."""
 
     expr: str
-    hold: int
+    hold: str
+    settle: str
 
 
 def evaluate(
-    trials: Sequence[Trial],
+    installations: Sequence[Sequence[Trial]],
     rules: Sequence[Group],
     folder: Path,
     *,
@@ -61,7 +64,7 @@ def evaluate(
     """Live through some worlds, and evaluate the rules every so many hours.
 
     Args:
-        trials: the worlds.
+        installations: the worlds; those that share an installation are equally long.
         rules: the shipped ones.
         folder: an empty one.
         step_hours: between scrapes, and between evaluations.
@@ -69,15 +72,15 @@ def evaluate(
     """
     of_accounts = list(about_accounts(rules))
     asked = {
-        rule.alert: Rule(rule.expr, _hours(rule.hold))
+        rule.alert: Rule(rule.expr, rule.hold, rule.settle)
         for rule in _all(of_accounts)
         if isinstance(rule, Alert)
     }
     past = Past(folder, lookback="5m")
     places: list[Place] = []
-    for trial in trials:
-        places.append(Place.after(places[-1].span.end if places else 0, trial, step_hours))
-        past.add(samples(trial, places[-1], metrics_of(of_accounts)))
+    for trials in installations:
+        places.append(Place.after(places[-1].span.end if places else 0, trials[0], step_hours))
+        past.add(samples(trials, places[-1], metrics_of(of_accounts)))
     past.record(
         [
             group._replace(rules=[rule for rule in group.rules if isinstance(rule, Record)])
@@ -85,35 +88,20 @@ def evaluate(
         ],
         [place.span for place in places],
     )
+    fired: dict[Trial, dict[str, list[int]]] = defaultdict(dict)
     with past.running() as prometheus:
-        return [
-            Outcome(
-                trial,
-                {
-                    name: [
-                        moment * 1000 - place.offset
-                        for points in prometheus.over(rule.expr, place.span).values()
-                        for moment in onsets(points, rule.hold * 3600, place.span.step)
+        for trials, place in zip(installations, places, strict=True):
+            for name, rule in {**asked, **others}.items():
+                told = {
+                    dict(labels)["account"]: points
+                    for labels, points in prometheus.over(rule.expr, place.span).items()
+                }
+                for trial in trials:
+                    fired[trial][name] = [
+                        begin * 1000 - place.offset
+                        for begin, _ in firing(told.get(trial.name, []), rule, place.span.step)
                     ]
-                    for name, rule in {**asked, **others}.items()
-                },
-            )
-            for trial, place in zip(trials, places, strict=True)
-        ]
-
-
-def onsets(points: Points, hold: int, step: int) -> Iterator[int]:
-    """When an alert begins to fire: it was so at every evaluation for so long. All in seconds."""
-    since = before = None
-    fires = False
-    for at, _ in points:
-        moment = round(at)
-        if before is None or since is None or moment - before > step:
-            since, fires = moment, False
-        before = moment
-        if not fires and moment - since >= hold:
-            fires = True
-            yield moment
+    return [Outcome(trial, by_rule) for trial, by_rule in fired.items()]
 
 
 def about_accounts(rules: Iterable[Group]) -> Iterator[Group]:
@@ -144,11 +132,11 @@ def _of_account(alert: Alert) -> bool:
 
 
 class Place(NamedTuple):
-    """Where a world lies in the time of a Prometheus.
+    """Where an installation lies in the time of a Prometheus.
 
     Attributes:
         span: the evaluations.
-        offset: ms, added to the world's own times: whole hours, so that hours stay hours.
+        offset: ms, added to its own times: whole hours, so that hours stay hours.
     """
 
     span: Span
@@ -156,7 +144,7 @@ class Place(NamedTuple):
 
     @classmethod
     def after(cls, end: int, trial: Trial, step_hours: int) -> Place:
-        """The place of a world behind another that ends at this second."""
+        """The place of a trial's installation behind another that ends at this second."""
         world = trial.world
         first = world.start + WATCHED_FROM * DAY_MS + _HALF_PAST
         start = (end + PAUSE_S) // 3600 * 3600 + _HALF_PAST // 1000
@@ -165,10 +153,10 @@ class Place(NamedTuple):
         return cls(span, start * 1000 - first)
 
 
-def samples(trial: Trial, place: Place, metrics: Container[str]) -> Iterator[str]:
-    """What is scraped of a world at its place, as lines of OpenMetrics."""
+def samples(trials: Sequence[Trial], place: Place, metrics: Container[str]) -> Iterator[str]:
+    """What is scraped of an installation at its place, as lines of OpenMetrics."""
     moments = [moment - place.offset for moment in place.span.moments]
-    for now_ms, scraped in scrapes(trial.world, moments, metrics):
+    for now_ms, scraped in scrapes(installation(trials), moments, metrics):
         at = (now_ms + place.offset) / 1000
         for series, value in scraped:
             moved = value + place.offset / 1000 if "_timestamp_seconds{" in series else value
@@ -179,8 +167,3 @@ def metrics_of(rules: Iterable[Group]) -> set[str]:
     """The metrics that rules read."""
     exprs = " ".join(rule.expr for rule in _all(rules))
     return set(re.findall(r"(?<!:)\bcloseknit_\w+", exprs))
-
-
-def _hours(duration: str) -> int:
-    assert duration.endswith("h"), duration
-    return int(duration[:-1])

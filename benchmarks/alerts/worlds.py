@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from statistics import median
 from typing import Final, NamedTuple
 
-from streams.core.time import HOUR_MS, WINDOWS, parse_at
-from streams.synthetic import Cast, World, course, labels
+from streams.core.time import DAY_MS, HOUR_MS, WINDOWS, parse_at
+from streams.synthetic import SCENARIOS as STORIES
+from streams.synthetic import Cast, Phase, World, course, labels
 
 DIVERGING: Final = ("begging", "slow-decline")
 """Scenarios in which replies fall while follows rise."""
@@ -37,8 +38,16 @@ _DAYS: Final[Mapping[str, int]] = {"slow-decline": 91, "odd-week": 84}  # others
 _FIRST_DAY: Final = "2026-01-05"
 
 
+MEANT: Final[Mapping[str, Callable[[Phase], bool]]] = {
+    "NewFollowersStayHollow": lambda phase: phase.hollow is not None,
+    "FollowBurstWithoutEngagement": lambda phase: phase.hollow is not None and phase.follows > 2,
+    "PeopleWaitForAnswers": lambda phase: phase.answers < 1,
+}
+"""The other alerts, and what each of them is meant to tell."""
+
+
 class Trial(NamedTuple):
-    """One account, alone in its installation, with a story of its own."""
+    """One account with a story of its own."""
 
     scenario: str
     weekly: int
@@ -46,11 +55,31 @@ class Trial(NamedTuple):
     seed: int
 
     @property
+    def name(self) -> str:
+        """The id of the account."""
+        return f"{self.scenario}-{self.weekly}-{self.seed}"
+
+    @property
     def world(self) -> World:
-        """All of its events."""
-        name = f"{self.scenario}-{self.weekly}-{self.seed}"
-        cast = Cast(name, name, "", self.scenario, self.weekly)
-        return World(self.seed, _FIRST_DAY, _DAYS.get(self.scenario, 70), (cast,))
+        """All that happens to it; whoever else is there changes nothing of that."""
+        return installation([self])
+
+    @property
+    def days(self) -> int:
+        """How long its world is."""
+        return _DAYS.get(self.scenario, 70)
+
+    @property
+    def alone(self) -> bool:
+        """Whether its source fails: that is to be a whole topic, in an installation of its own."""
+        return any(phase.lost for phase in STORIES[self.scenario].phases)
+
+
+def installation(trials: Sequence[Trial]) -> World:
+    """A world of some accounts whose worlds are equally long; their ids give them their chance."""
+    (days,) = {trial.days for trial in trials}
+    casts = (Cast(trial.name, trial.name, "", trial.scenario, trial.weekly) for trial in trials)
+    return World(1, _FIRST_DAY, days, tuple(casts))
 
 
 class Truth(NamedTuple):
@@ -65,6 +94,14 @@ class Truth(NamedTuple):
 
     since: int
     shows: int
+
+
+def begins(trial: Trial, alert: str) -> int | None:
+    """When that begins which one of the other alerts is meant to tell: ms, if it does."""
+    world = trial.world
+    turn = world.turn(world.accounts[0])
+    days = [turn + phase.begins for phase in STORIES[trial.scenario].phases if MEANT[alert](phase)]
+    return world.start + min(days) * DAY_MS if days else None
 
 
 def truth(world: World) -> Truth | None:

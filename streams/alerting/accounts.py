@@ -22,6 +22,7 @@ def _alerts(settings: Settings) -> Iterator[Alert]:
             alert=name,
             expr=f"max by (account) (last_over_time({finding}[{_BRIDGE}]))",
             hold=hold,
+            settle=settings.trust.settle,
             severity="page" if name == "RepliesFallWhileFollowsRise" else "ticket",
             about="account",
             summary="{{ $labels.account }}: " + summary,
@@ -72,10 +73,12 @@ def _alerts(settings: Settings) -> Iterator[Alert]:
     )
     yield alert(
         "PeopleWaitForAnswers",
-        "people wait for an answer",
-        '{{ $value | printf "%.0f" }} people who replied one to seven days ago wait for an answer: '
-        f"{_number('awaiting_reply:sum', age='1-3d')} for up to three days, "
-        f"{_number('awaiting_reply:sum', age='3-7d')} for longer.",
+        "fewer people than usual are answered",
+        "Of those whose last reply is one to seven days old, "
+        f"{_number('waiting_members:sum')} wait for an answer and "
+        f"{_number('answered_members:sum')} have one; as many as usual would be "
+        f"{_number('answered_members:usual')}. "
+        f"{_number('awaiting_reply:sum', age='3-7d')} have waited for more than three days.",
     )
 
 

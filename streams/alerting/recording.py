@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from streams.alerting.findings import FINDINGS
 from streams.alerting.rules import Group, Record, query
 from streams.alerting.thresholds import Pipeline, Settings, Trust
+from streams.alerting.usual import usual
 from streams.core.series import FAMILIES, SERIES
 
 BURN_WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
@@ -22,7 +23,7 @@ def recording(settings: Settings) -> Group:
     """Everything that is recorded."""
     rules = [
         *_census(),
-        *_compared(),
+        *usual(settings),
         *_topics(settings.trust),
         *(
             Record("account:closeknit_finding:value", finding.expr(settings), {"finding": name})
@@ -59,93 +60,6 @@ def _census() -> Iterator[Record]:
         labels = next(series.labels for series in SERIES if series.name == family)
         by = ", ".join(["account", *(name for name, _ in labels)])
         yield Record(f"account:{family}:sum", f"sum by ({by}) ({family})\n{_COMPLETE}")
-
-
-def _compared() -> Iterator[Record]:
-    """What the findings compare: how it is, and how it usually is.
-
-    Usual is the median of the four weeks before this one, straight from the tables: one odd week
-    does not move it, and no history in Prometheus is needed.
-    """
-    yield Record(
-        "account:closeknit_replies:sum",
-        query("""
-            sum by (account, window) (
-              account:closeknit_interactions:sum{direction="inbound",kind="reply"}
-            )
-        """),
-    )
-    yield Record(
-        # Of the 28 days before these 28 there is one count: its own median.
-        "account:closeknit_replies:usual",
-        query("""
-            quantile by (account, window) (
-              0.5, account:closeknit_interactions_previous:sum{direction="inbound",kind="reply"}
-            )
-        """),
-    )
-    yield Record(
-        "account:closeknit_follows:usual",
-        query("""
-            quantile by (account, window) (0.5, account:closeknit_follows_previous:sum)
-            or label_replace(
-              quantile by (account) (0.5, account:closeknit_follows_previous:sum{window="7d"}) / 7,
-              "window", "1d", "", ""
-            )
-        """),
-    )
-    yield Record(
-        "account:closeknit_history_weeks:count",
-        query("""
-            count by (account) (
-              sum by (account, ago) (
-                account:closeknit_interactions_previous:sum{direction="inbound",window="7d"}
-              )
-              + on (account, ago) account:closeknit_follows_previous:sum{window="7d"}
-              > 0
-            )
-            or 0 * account:closeknit_followers:sum
-        """),
-    )
-    yield Record(
-        "account:closeknit_followers_by_tenure:engaged_ratio",
-        query("""
-            sum by (account, tenure) (account:closeknit_followers_by_tenure:sum{engaged="yes"})
-            / sum by (account, tenure) (account:closeknit_followers_by_tenure:sum)
-        """),
-    )
-    yield Record(
-        # Those who came one to four weeks ago had time to engage ...
-        "account:closeknit_newcomers_engaged:sum",
-        query("""
-            sum by (account) (
-              account:closeknit_followers_by_tenure:sum{engaged="yes",tenure="7-28d"}
-            )
-        """),
-    )
-    yield Record(
-        # ... and those who came before them say how many usually do.
-        "account:closeknit_newcomers_engaged:usual",
-        query("""
-            sum by (account) (account:closeknit_followers_by_tenure:sum{tenure="7-28d"})
-            * on (account) account:closeknit_followers_by_tenure:engaged_ratio{tenure="28-90d"}
-        """),
-    )
-    yield Record(
-        "account:closeknit_waiting_members:sum",
-        'sum by (account) (account:closeknit_awaiting_reply:sum{age=~"1-3d|3-7d"})',
-    )
-    yield Record(
-        # Of those whose last reply is as old.
-        "account:closeknit_waiting_members:ratio",
-        query("""
-            account:closeknit_waiting_members:sum
-            / (
-              sum by (account) (account:closeknit_repliers:sum{window="7d"})
-              - sum by (account) (account:closeknit_repliers:sum{window="1d"})
-            )
-        """),
-    )
 
 
 def _topics(trust: Trust) -> Iterator[Record]:
@@ -207,7 +121,7 @@ def _topics(trust: Trust) -> Iterator[Record]:
         # The lag of every partition must be known. Follows that are read ahead of replies look
         # exactly like replies that fall while follows rise.
         # What a dead source did not deliver is missing until its week is over. A topic counts as
-        # cut off a day after it was: a tenth of a week more, and a quarter of the week is missing.
+        # cut off a day after it was. A twentieth of the week more, and a fifth is missing: a fall.
         "topic:closeknit_current:bool",
         query(f"""
             0 * topic:closeknit_consumer_lag_seconds:max + 1
@@ -217,7 +131,7 @@ def _topics(trust: Trust) -> Iterator[Record]:
               == on () group_left () max(closeknit_partitions)
             )
             unless (topic:closeknit_silent:bool == 1)
-            unless (avg_over_time(topic:closeknit_silent:bool[7d]) > 0.1)
+            unless (avg_over_time(topic:closeknit_silent:bool[7d]) > 0.05)
             {_COMPLETE}
             or 0 * topic:closeknit_consumer_lag_seconds:max
         """),

@@ -39,6 +39,8 @@ class Alert(NamedTuple):
     runbook_url: str
     dashboard_url: str
     labels: Mapping[str, str] = {}
+    settle: str = ""
+    """It goes on for so long after its reason is gone; empty: it does not."""
 
     def document(self) -> dict[str, Any]:
         """The rule as Prometheus reads it."""
@@ -46,6 +48,7 @@ class Alert(NamedTuple):
             "alert": self.alert,
             "expr": self.expr,
             "for": self.hold,
+            **({"keep_firing_for": self.settle} if self.settle else {}),
             "labels": {"severity": self.severity, "about": self.about, **self.labels},
             "annotations": {
                 "summary": self.summary,
@@ -95,7 +98,7 @@ def _text(key: str, value: str) -> Iterator[str]:
     if key == "expr":
         yield "expr: |-"
         yield from (f"  {line}" for line in value.splitlines())
-    elif key in {"record", "alert", "for"}:
+    elif key in {"record", "alert", "for", "keep_firing_for"}:
         yield f"{key}: {value}"
     elif len(value) > _WIDTH // 2 and key in _PROSE and value == " ".join(value.split()):
         yield f"{key}: >-"

@@ -27,14 +27,14 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Divergence(_Table, frozen=True):
-    """Replies fall while follows rise: this window against what is usual."""
+    """Replies fall while follows rise: this window against the weeks before it."""
 
-    replies_below: Share = 0.7
-    """Replies fell below this share of the usual ..."""
+    replies_below: Share = 0.8
+    """Replies fell below this share of their second lowest week ..."""
     follows_above: Factor = 1.3
-    """... while follows rose above this multiple of it."""
-    roots: Roots = 3.0
-    """Both must differ from the usual by so many of its square roots: the spread of chance."""
+    """... while follows rose above this multiple of their second highest."""
+    roots: Roots = 2.0
+    """Both must differ from that week by so many of its square roots: the spread of chance."""
     least_replies: Number = 20
     """Usual replies below this are too few to judge."""
     least_follows: Number = 20
@@ -64,19 +64,22 @@ class Burst(_Table, frozen=True):
 
 
 class Waiting(_Table, frozen=True):
-    """People who replied to us a day to a week ago, and got no answer."""
+    """People who replied to us a day to a week ago: fewer than usual are answered."""
 
-    share_above: Share = 0.7
-    """More than this share of them waits ..."""
-    least_members: Number = 20
-    """... and they are at least so many."""
+    answered_below: Share = 0.5
+    """Those who are answered are below this share of as many as would be usual."""
+    roots: Roots = 3.0
+    """They must differ from it by so many of its square roots."""
+    least_answered: Number = 10
+    """Fewer than so many who would usually be answered are too few to judge."""
 
 
 class Thresholds(_Table, frozen=True):
     """What may differ from account to account."""
 
     replies_fall: Divergence = Divergence()
-    replies_fall_slowly: Divergence = Divergence()
+    replies_fall_slowly: Divergence = Divergence(follows_above=1.15)
+    """Chance moves a month less than a week, and the month before has half of a slow rise in it."""
     hollow: Hollow = Hollow()
     burst: Burst = Burst()
     waiting: Waiting = Waiting()
@@ -85,8 +88,10 @@ class Thresholds(_Table, frozen=True):
 class Trust(_Table, frozen=True):
     """When the numbers of an account may be judged at all."""
 
-    hold: Duration = "6h"
+    hold: Duration = "2h"
     """How long a finding must last before it is told."""
+    settle: Duration = "24h"
+    """How long it must be gone before it counts as over: at its edge it comes and goes."""
     history_weeks: Annotated[int, Meta(ge=1, le=4)] = 4
     """In so many of the four weeks before this one, the account must have had events."""
     most_lag: Seconds = 600
@@ -159,6 +164,8 @@ def read(text: str) -> Settings:
             raise InvalidThresholds(
                 "`accounts` holds a table for each account: [accounts.ID.burst]"
             )
+        # Laid over the defaults, for those of a table depend on where it stands.
+        document = _over(msgspec.to_builtins(Settings()), document)
         settings = msgspec.convert(document, Settings)
         common = msgspec.to_builtins(settings.thresholds)
         document["accounts"] = _over(dict.fromkeys(accounts, common), accounts)

@@ -22,6 +22,8 @@ from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
 from aiokafka.record.memory_records import MemoryRecords
 
+from streams.brokers.batches import read_every_batch
+
 CLUSTER_ID = "MkU3OEVBNTctOEUyRi00"
 """What every noida-db calls its cluster."""
 
@@ -33,6 +35,7 @@ _FETCH = 1  # the number of Kafka's Fetch request
 
 def accommodate(consumer: AIOKafkaConsumer) -> AIOKafkaConsumer:
     """Prepare a consumer that is not started yet; returns the same consumer."""
+    read_every_batch()
     client = consumer._client
     send = client.send
 

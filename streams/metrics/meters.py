@@ -44,6 +44,13 @@ class Reading(NamedTuple):
     """Everything written before this moment has been read (ms since the epoch)."""
 
 
+class Snapshot(NamedTuple):
+    """The local snapshot of one partition: when it was taken, and its size in bytes."""
+
+    taken_ms: int
+    size: int
+
+
 class Meters:
     """One worker's counters and readings since it started."""
 
@@ -60,6 +67,8 @@ class Meters:
         self.flush_bytes: int = 0
         self.last_flush_ms: int | None = None
         self.rebalances: int = 0
+        self.snapshots: dict[int, Snapshot] = {}
+        self.snapshot_failures: int = 0
 
     def count(self, topic: str, outcomes: Mapping[Outcome, int]) -> None:
         """Add one chunk's outcomes to those of its topic (without prefix)."""
@@ -128,8 +137,17 @@ class Meters:
         """Note one rebalance."""
         self.rebalances += 1
 
+    def snapshot_taken(self, partition: int, taken_ms: int, size: int) -> None:
+        """Note the snapshot that a restart would begin with."""
+        self.snapshots[partition] = Snapshot(taken_ms, size)
+
+    def snapshot_failed(self) -> None:
+        """Note one snapshot that could not be written."""
+        self.snapshot_failures += 1
+
     def lost(self, partition: int) -> None:
         """Forget the readings of a partition that is another worker's now; counters stay."""
+        self.snapshots.pop(partition, None)
         for topic in TOPICS:
             self.last_event_ms.pop((topic, partition), None)
             self.readings.pop((topic, partition), None)

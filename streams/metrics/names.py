@@ -150,6 +150,25 @@ _TABLE = (
         ("partition",),
         "Changelog offsets that the recovery of a partition passes in all",
     ),
+    # What the next recovery begins with.
+    Metric(
+        "closeknit_snapshot_timestamp_seconds",
+        "gauge",
+        ("partition",),
+        "When the local snapshot of a partition was taken; absent while there is none",
+    ),
+    Metric(
+        "closeknit_snapshot_bytes",
+        "gauge",
+        ("partition",),
+        "Size of the local snapshot of a partition",
+    ),
+    Metric(
+        "closeknit_snapshot_failures_total",
+        "counter",
+        (),
+        "Local snapshots that could not be written",
+    ),
     Metric(
         "closeknit_build_info",
         "gauge",

@@ -1,9 +1,10 @@
 """The finding: one headline about an account, and one sentence with the numbers that bear it out.
 
-A change counts by the rule of the alert RepliesFallWhileFollowsRise, and its default thresholds: a
-fall below a share, or a rise above a multiple, of the usual week (the median of the four before),
-by so many times the square root of it, of at least so many. So small numbers are never news: of
-those it says that they are small.
+A change counts by the rules of the alerts (RepliesFallWhileFollowsRise, its slower companion, and
+PeopleWaitForAnswers) and their default thresholds: a fall below a share of the second lowest of the
+four weeks before, or a rise above a multiple of the second highest, by so many times the square
+root of it, of at least so many. So small numbers are never news: of those it says that they are
+small. The usual week that is named is the median of the four.
 """
 
 from __future__ import annotations
@@ -11,17 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from math import sqrt
-from statistics import median
+from statistics import median, quantiles
 from typing import Final, NamedTuple
 
-from streams.alerting.thresholds import Divergence
+from streams.alerting.thresholds import DEFAULTS, Divergence
 from streams.core.time import HORIZON
 from streams.people.why import count
 from streams.report.facts import WEEK, WEEKS_BACK, Facts, Week, share
 
-_ALERT: Final = Divergence()
+_WEEK: Final = DEFAULTS.thresholds.replies_fall
+_MONTH: Final = DEFAULTS.thresholds.replies_fall_slowly
+_ANSWERS: Final = DEFAULTS.thresholds.waiting
 
-ENOUGH: Final = _ALERT.least_replies
+ENOUGH: Final = _WEEK.least_replies
 """Below this many, a number is too small to draw a conclusion from."""
 
 _ANSWERED_WELL, _HARDLY_ANSWERED = 0.75, 0.25
@@ -86,10 +89,9 @@ def by_urgency(found: Sequence[Facts]) -> list[tuple[Facts, Finding]]:
 
 def _growing(facts: Facts) -> str | None:
     now, joined = facts.now, facts.joined
-    replies, follows = usual(facts, "replies"), usual(facts, "follows")
-    rises = _rises(now.follows, follows) or _rises(*_months(facts, "follows"))
     month, month_before = _months(facts, "replies")
-    falls, fades = _falls(now.replies, replies), _falls(month, month_before)
+    falls, fades = _fewer(facts, "replies"), _falls(month, month_before, _MONTH)
+    rises = _more(facts, "follows") or _rises(*_months(facts, "follows"), _MONTH)
     engaged = share(joined.engaged, joined.came) or 0.0
     before = facts.joined_before
     once = share(before.engaged, before.came) if before else None
@@ -101,6 +103,7 @@ def _growing(facts: Facts) -> str | None:
         f"and {joined.spoke:,} {'has' if joined.spoke == 1 else 'have'} ever spoken."
     )
     if falls:
+        replies = usual(facts, "replies")
         return f"{came} Replies fell from {replies:,} in a usual week to {now.replies:,}."
     if fades:
         return f"{came} Replies fell from {month_before:,} in the 28 days before to {month:,}."
@@ -113,7 +116,11 @@ def _unanswered(facts: Facts) -> str | None:
     expected = now.repliers * median(shares) if shares else 0.0
     if now.repliers < ENOUGH:
         return None
-    if now.answered >= _HARDLY_ANSWERED * now.repliers and not _falls(now.answered, expected):
+    far_fewer = (
+        now.answered < _ANSWERS.answered_below * expected
+        and expected - now.answered > _ANSWERS.roots * sqrt(expected)
+    )
+    if now.answered >= _HARDLY_ANSWERED * now.repliers and not far_fewer:
         return None
     return (
         f"Of {count(now.repliers, 'person')} who replied this week, "
@@ -125,12 +132,11 @@ def _unanswered(facts: Facts) -> str | None:
 
 
 def _quiet(facts: Facts) -> str | None:
-    now, then, replies = facts.now, _then(facts), usual(facts, "replies")
-    fewer_replies = _falls(now.replies, replies)
-    if not fewer_replies and not _falls(now.connections, then.connections):
+    now, then = facts.now, _then(facts)
+    if not _fewer(facts, "replies") and not _falls(now.connections, then.connections, _WEEK):
         return None
     return (
-        f"{count(now.replies, 'reply')} this week, {replies:,} in a usual one; "
+        f"{count(now.replies, 'reply')} this week, {usual(facts, 'replies'):,} in a usual one; "
         f"{_connections(facts)}. You replied {times(now.our_replies)}, "
         f"{usual(facts, 'our_replies'):,} in a usual week."
     )
@@ -138,7 +144,7 @@ def _quiet(facts: Facts) -> str | None:
 
 def _leaving(facts: Facts) -> str | None:
     now, left = facts.now, usual(facts, "unfollows")
-    if now.unfollows <= now.follows or not _rises(now.unfollows, left):
+    if now.unfollows <= now.follows or not _more(facts, "unfollows"):
         return None
     return (
         f"{count(now.unfollows, 'person')} left this week, {left:,} in a usual one; "
@@ -200,9 +206,33 @@ _CHECKS: tuple[tuple[Kind, Callable[[Facts], str | None]], ...] = (
 
 def usual(facts: Facts, what: str) -> int:
     """What happened in a usual week: the median of the four before, as far as they are known."""
+    return round(median(_weeks(facts, what)))
+
+
+def _weeks(facts: Facts, what: str) -> list[int]:
+    """What happened in the weeks before this one that are known; a zero if none is."""
     weeks = facts.by_week(what)[-1 - WEEKS_BACK : -1]
-    known = [n for ago, n in enumerate(reversed(weeks), 2) if facts.known(ago * WEEK)]
-    return round(median(known)) if known else 0
+    return [n for ago, n in enumerate(reversed(weeks), 2) if facts.known(ago * WEEK)] or [0]
+
+
+def _fewer(facts: Facts, what: str) -> bool:
+    """Whether less happened this week than in those before."""
+    this, weeks = facts.by_week(what)[-1], _weeks(facts, what)
+    return median(weeks) >= ENOUGH and _falls(this, _middle(weeks)[0], _WEEK)
+
+
+def _more(facts: Facts, what: str) -> bool:
+    """Whether more happened this week than in those before."""
+    this, weeks = facts.by_week(what)[-1], _weeks(facts, what)
+    return _rises(this, _middle(weeks)[1], _WEEK)
+
+
+def _middle(weeks: Sequence[int]) -> tuple[float, float]:
+    """The second lowest and the second highest of four weeks; of fewer, what is between them."""
+    if len(weeks) == 1:
+        return weeks[0], weeks[0]
+    low, high = quantiles(weeks, n=3, method="inclusive")
+    return low, high
 
 
 def _months(facts: Facts, what: str) -> tuple[int, int]:
@@ -212,14 +242,14 @@ def _months(facts: Facts, what: str) -> tuple[int, int]:
     return month, sum(weeks[-8:-4]) if facts.known(2 * HORIZON) else month
 
 
-def _falls(n: float, base: float) -> bool:
-    chance = _ALERT.roots * sqrt(base)
-    return base >= ENOUGH and n < _ALERT.replies_below * base and base - n > chance
+def _falls(n: float, base: float, limits: Divergence) -> bool:
+    by_chance = limits.roots * sqrt(base)
+    return base >= ENOUGH and n < limits.replies_below * base and base - n > by_chance
 
 
-def _rises(n: float, base: float) -> bool:
-    chance = _ALERT.roots * sqrt(base)
-    return n >= ENOUGH and n > _ALERT.follows_above * base and n - base > chance
+def _rises(n: float, base: float, limits: Divergence) -> bool:
+    by_chance = limits.roots * sqrt(base)
+    return n >= ENOUGH and n > limits.follows_above * base and n - base > by_chance
 
 
 def _then(facts: Facts) -> Week:

@@ -74,7 +74,9 @@ class Settings(BaseSettings):
         "", "put before likes, replies, follows and shares", f"be {_TOPIC_CHARACTERS}"
     )
     data_dir: Path = _setting(
-        Path("closeknit-data"), "scratch directory of a worker", "be a directory"
+        Path("closeknit-data"),
+        "directory of one worker, for snapshots; may be deleted at any time",
+        "be a directory",
     )
     http_host: str = _setting(
         "127.0.0.1", "address that /metrics, /healthz and /readyz listen on", "be an address"
@@ -190,6 +192,19 @@ class Settings(BaseSettings):
         ge=1,
     )
 
+    # Restarts
+    snapshots: bool = _setting(
+        True,
+        "keep snapshots in data_dir, so that a restart need not read the whole changelog",
+        "be true or false",
+    )
+    snapshot_after: int = _setting(
+        20_000,
+        "changes after which the snapshot of a smaller partition is renewed",
+        "be a whole number",
+        ge=1,
+    )
+
     # Upgrades
     state_format: int | None = _setting(
         None,
@@ -210,6 +225,12 @@ class Settings(BaseSettings):
     )
     transaction_timeout: Seconds = _setting(
         60.0, "the broker aborts a transaction left open so long", _SECONDS, ge=1, le=900
+    )
+    stall_timeout: Seconds = _setting(
+        120.0, "a worker that gets nowhere for so long says why and ends", _SECONDS, ge=5
+    )
+    stop_timeout: Seconds = _setting(
+        20.0, "a worker told to stop has ended after so long, at the latest", _SECONDS, ge=1
     )
     group_instance_id: TopicPart | None = _setting(
         None,
@@ -281,6 +302,14 @@ class Settings(BaseSettings):
         session = info.data.get("session_timeout")
         if session is not None and value > session / 3:
             raise problem(f"{value:g} s is more than a third of session_timeout ({session:g} s)")
+        return value
+
+    @field_validator("stall_timeout")
+    @classmethod
+    def _longer_than_an_outage_that_is_borne(cls, value: float, info: ValidationInfo) -> float:
+        transaction = info.data.get("transaction_timeout")
+        if transaction is not None and value <= transaction:
+            raise problem(f"{value:g} s is not longer than transaction_timeout ({transaction:g} s)")
         return value
 
     @field_validator("sasl_mechanism", "sasl_username", "sasl_password")

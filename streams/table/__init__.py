@@ -7,8 +7,11 @@ from streams.table.halt import (
     FlushFailed,
     Halt,
     RecoveryStuck,
+    SourceReplaced,
+    Stalled,
     TooManyInvalid,
     UnfitState,
+    Unreadable,
 )
 from streams.table.table import RelationshipsTable, TableSettings
 
@@ -20,7 +23,10 @@ __all__ = [
     "Halt",
     "RecoveryStuck",
     "RelationshipsTable",
+    "SourceReplaced",
+    "Stalled",
     "TableSettings",
     "TooManyInvalid",
     "UnfitState",
+    "Unreadable",
 ]

@@ -24,10 +24,28 @@ class BrokenInvariant(Halt):
     code = 70
 
 
+class Stalled(Halt):
+    """The worker gets nowhere: no records, no partitions, no broker."""
+
+    code = 69
+
+
 class RecoveryStuck(Halt):
     """The changelog could not be read to its end in time."""
 
     code = 71
+
+
+class SourceReplaced(Halt):
+    """A source topic is no longer the one whose offsets we hold."""
+
+    code = 72
+
+
+class Unreadable(Halt):
+    """A batch of records is damaged, or of a kind that we do not know."""
+
+    code = 74
 
 
 class Fenced(Halt):

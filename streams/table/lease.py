@@ -46,9 +46,11 @@ class Lease:
         format: the format in which relationships are written.
         stored_record: the partition record as it was read back; recovery alone looks at it.
         flushed: the partition record of the last committed transaction, if there is one.
+        reached: the changelog offset after that transaction, all of which is in memory.
         written: by topic, the Kafka timestamp of the last record applied, ms since the epoch.
         recovered: whether the changelog has been read to its end.
-        recovery_read: changelog offsets passed so far by its recovery, of `recovery_to_read`.
+        recovery_read: changelog offsets passed so far by its recovery, of `recovery_to_read`;
+            those that a snapshot stands for are in neither.
     """
 
     def __init__(self, number: int, state: Partition, producer: AIOKafkaProducer) -> None:
@@ -60,6 +62,7 @@ class Lease:
         self.format = PREVIOUS
         self.stored_record: bytes | None = None
         self.flushed: PartitionRecord | None = None
+        self.reached = 0
         self.written: dict[str, int] = {}
         self.recovered = False
         self.recovery_read = 0

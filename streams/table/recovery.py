@@ -1,6 +1,7 @@
-"""Reading the changelog back: from its start to the end of what is committed, by position."""
+"""Recovery: a snapshot if there is one, then the changelog to the end of what is committed."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -10,6 +11,9 @@ from streams.core.partition_record import KEY, PartitionRecord
 from streams.table.halt import RecoveryStuck
 from streams.table.lease import Lease
 from streams.table.resume import Log
+from streams.table.snapshots import Found, Snapshots
+
+log = logging.getLogger(__name__)
 
 #: Seconds without a single record after which a recovery that is not at its end gives up.
 STUCK_AFTER = 60.0
@@ -18,10 +22,12 @@ STUCK_AFTER = 60.0
 async def read_back(
     consumer: AIOKafkaConsumer,
     changelog: str,
+    changelog_id: str | None,
     leases: Iterable[Lease],
+    snapshots: Snapshots,
     still_current: Callable[[], bool],
 ) -> bool:
-    """Fill the leases' states from the changelog; return whether it was read to its end.
+    """Fill the leases' states from snapshots and the changelog; return whether it was all read.
 
     The end is judged by the consumer's position: control records, and what compaction removed,
     take offsets and are never delivered. Abandoned (False) when `still_current` turns false.
@@ -32,12 +38,23 @@ async def read_back(
         CorruptValue: a value that cannot be read.
     """
     by_partition = {TopicPartition(changelog, lease.number): lease for lease in leases}
-    consumer.assign(list(by_partition))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    earliest = await consumer.beginning_offsets(list(by_partition))
     ends = await consumer.end_offsets(list(by_partition))
-    await consumer.seek_to_beginning(*by_partition)
-    for tp, end in ends.items():
-        by_partition[tp].recovery_to_read = end
-    last_progress = asyncio.get_running_loop().time()
+    starts = {}
+    for tp, lease in by_partition.items():
+        found = Found(changelog_id, earliest[tp], ends[tp])
+        starts[tp] = await snapshots.load(lease, found, still_current)
+        if not still_current():
+            return False
+        lease.recovery_to_read = ends[tp] - starts[tp]
+    kept = sum(len(lease.state.relationships) for lease in by_partition.values())
+    consumer.assign(list(by_partition))
+    for tp, start in starts.items():
+        consumer.seek(tp, start)
+    read = dict.fromkeys(by_partition, 0)
+    last_progress = loop.time()
     while True:
         unfinished = [tp for tp, end in ends.items() if await consumer.position(tp) < end]
         if not unfinished:
@@ -45,7 +62,7 @@ async def read_back(
         batches = await consumer.getmany(*unfinished, timeout_ms=200, max_records=20_000)
         if not still_current():
             return False
-        now = asyncio.get_running_loop().time()
+        now = loop.time()
         if batches:
             last_progress = now
         elif now - last_progress > STUCK_AFTER:
@@ -56,18 +73,29 @@ async def read_back(
             )
         for tp, records in batches.items():
             restore(by_partition[tp], records)
-            by_partition[tp].recovery_read = records[-1].offset + 1
+            read[tp] += len(records)
+            by_partition[tp].recovery_read = records[-1].offset + 1 - starts[tp]
         await asyncio.sleep(0)
-    for lease in by_partition.values():
+    all_read = loop.time()
+    for tp, lease in by_partition.items():
         lease.recovery_read = lease.recovery_to_read
-        if lease.stored_record is not None:
-            # Only the last one: those before it may be of a format that was given up again.
-            lease.flushed = PartitionRecord.decode(lease.stored_record)
-            lease.positions = dict(lease.flushed.next)
+        lease.reached = ends[tp]
+        snapshots.recovered(lease, read[tp])
+        stand(lease)
         for _ in lease.state.restoring(lease.flushed.clock if lease.flushed else -1):
             await asyncio.sleep(0)
             if not still_current():
                 return False
+    log.info(
+        "Recovered %s relationships of partitions %s: %s from snapshots, %s records from the "
+        "changelog, %.1f s to read, %.1f s to count",
+        f"{sum(len(lease.state.relationships) for lease in by_partition.values()):,}",
+        [lease.number for lease in by_partition.values()],
+        f"{kept:,}",
+        f"{sum(read.values()):,}",
+        all_read - began,
+        loop.time() - all_read,
+    )
     return True
 
 
@@ -80,6 +108,18 @@ def restore(lease: Lease, records: Iterable[Any]) -> None:
             lease.stored_record = record.value or b""
         else:
             put(record.key, record.value)
+
+
+def stand(lease: Lease) -> None:
+    """Stand where the last partition record says, once the changelog is read to its end.
+
+    Raises:
+        UnknownFormat: it cannot be decoded.
+    """
+    if lease.stored_record is not None:
+        # Only the last one: those before it may be of a format that was given up again.
+        lease.flushed = PartitionRecord.decode(lease.stored_record)
+        lease.positions = dict(lease.flushed.next)
 
 
 async def source_logs(

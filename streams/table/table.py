@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -21,11 +22,13 @@ from streams.metrics.meters import Meters
 from streams.metrics.view import PartitionView
 from streams.table.cap import Cap, Watch
 from streams.table.fit import misfit, value_settings
-from streams.table.halt import BrokenInvariant, Halt, UnfitState
+from streams.table.halt import BrokenInvariant, FlushFailed, Halt, RecoveryStuck, UnfitState
 from streams.table.lease import Lease, Outgoing
 from streams.table.producer import Producer
-from streams.table.recovery import read_back, source_logs
+from streams.table.recovery import STUCK_AFTER, read_back, source_logs
 from streams.table.resume import resume
+from streams.table.snapshots import Snapshots
+from streams.table.sources import Ask, Sources
 from streams.table.transaction import commit
 
 log = logging.getLogger(__name__)
@@ -55,6 +58,8 @@ class TableSettings(NamedTuple):
         request_timeout_ms: how long a request to the broker may take.
         max_dirty: dirty relationships and records to send, of all partitions, after which a flush
             is due at once.
+        snapshots: directory of local snapshots, None for none.
+        snapshot_after: see `Snapshots`.
         cap: how much of a source topic may be invalid.
         state_format: the format to write values in; None: see `streams.core.formats.to_write`.
     """
@@ -68,6 +73,8 @@ class TableSettings(NamedTuple):
     transaction_timeout_ms: int
     request_timeout_ms: int
     max_dirty: int
+    snapshots: Path | None = None
+    snapshot_after: int = 20_000
     cap: Cap = Cap()
     state_format: int | None = None
 
@@ -88,18 +95,22 @@ class RelationshipsTable:
         settings: TableSettings,
         meters: Meters,
         now: Callable[[], int],
-        topic_ids: Callable[[Collection[str]], Awaitable[Mapping[str, str | None]]],
+        topic_ids: Ask,
         halt: Callable[[Halt], NoReturn],
     ) -> None:
         self._settings = settings
         self._meters = meters
         self._now = now
         self._topic_ids = topic_ids
+        self._sources = Sources(self._ask_topic_ids)
         self._halt = halt
         self._leases: dict[int, Lease] = {}
         self._names = {topic: TOPIC_OF[kind] for topic, kind in settings.kinds.items()}
         self._closing: set[asyncio.Task[None]] = set()
         self._value_settings = value_settings(settings.rules)
+        self._snapshots = Snapshots(
+            settings.snapshots, settings.changelog, settings.snapshot_after, meters, now
+        )
         self._invalid = Watch(settings.cap)
         self.ready = False
 
@@ -268,15 +279,16 @@ class RelationshipsTable:
                 lease.state.tell_time(self._now())
             loop = asyncio.get_running_loop()
             started = loop.time()
+            covers = self._snapshots.flushing(lease)
             try:
                 snapshot = lease.snapshot(self._value_settings, forced=forced)
                 if snapshot is None:
+                    self._snapshots.flushed(lease, covers=covers, records=0)
                     return
-                size = await commit(
-                    lease,
-                    snapshot,
-                    self._settings.changelog,
-                    deadline=self._settings.transaction_timeout_ms / 1000,
+                deadline = self._settings.transaction_timeout_ms / 1000
+                await self._confirm_sources(snapshot.record.next, deadline)
+                size, lease.reached = await commit(
+                    lease, snapshot, self._settings.changelog, deadline
                 )
             except Halt as reason:
                 self._halt(reason)
@@ -285,6 +297,29 @@ class RelationshipsTable:
                 self._halt(BrokenInvariant(f"flushing partition {lease.number} failed: {error!r}"))
             lease.flushed = snapshot.record
             self._meters.flushed(loop.time() - started, len(snapshot.values), size, self._now())
+            self._snapshots.flushed(lease, covers=covers, records=len(snapshot.values) + 1)
+
+    async def _ask_topic_ids(self, names: Collection[str]) -> Mapping[str, str | None]:
+        return await self._topic_ids(names)
+
+    async def confirm_sources(self) -> None:
+        """Return if the source topics are the ones that we read, also where nothing is flushed.
+
+        Raises:
+            SourceReplaced: a topic is gone, or another one has its name.
+        """
+        for lease in self.leases():
+            await self._sources.confirm(lease.positions)
+
+    async def _confirm_sources(self, positions: Mapping[str, Position], deadline: float) -> None:
+        try:
+            async with asyncio.timeout(deadline):
+                await self._sources.confirm(positions)
+        except TimeoutError as error:
+            raise FlushFailed(
+                f"no broker told the ids of the source topics within {deadline:.0f} s, so nothing "
+                "was flushed: is it reachable? Nothing is lost: start the worker again when it is"
+            ) from error
 
     # -- changing hands
 
@@ -344,17 +379,26 @@ class RelationshipsTable:
             max_request_size=64 << 20,
         )
         self._leases[number] = Lease(number, Partition(number, self._settings.rules), producer)
-        await producer.start()
+        try:
+            async with asyncio.timeout(STUCK_AFTER):
+                await producer.start()
+        except TimeoutError as error:
+            raise RecoveryStuck(
+                f"an earlier transaction of {self._settings.app}-{number} did not end within "
+                f"{STUCK_AFTER:.0f} s, or no broker answers: is the one that leads the changelog's "
+                "partition up, and its max.message.bytes large enough?"
+            ) from error
 
     def _release(self, number: int) -> None:
         lease = self._leases.pop(number)
         self._meters.lost(number)
+        self._snapshots.lost(number)
         task = asyncio.ensure_future(_close(lease.producer))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
     async def _recover(self, leases: list[Lease], still_current: Callable[[], bool]) -> bool:
-        topic_ids = await self._topic_ids(self.topics)
+        topic_ids = await self._topic_ids({*self.topics, self._settings.changelog})
         consumer = accommodate(
             AIOKafkaConsumer(
                 **self._settings.kafka,
@@ -373,7 +417,14 @@ class RelationshipsTable:
             # its long polls.
             numbers = [lease.number for lease in leases]
             logs = await source_logs(consumer, self.topics, numbers, topic_ids)
-            if not await read_back(consumer, self._settings.changelog, leases, still_current):
+            if not await read_back(
+                consumer,
+                self._settings.changelog,
+                topic_ids.get(self._settings.changelog),
+                leases,
+                self._snapshots,
+                still_current,
+            ):
                 return False
         finally:
             await consumer.stop()
@@ -415,6 +466,7 @@ class RelationshipsTable:
         """Close every producer."""
         for number in list(self._leases):
             self._release(number)
+        self._snapshots.close()
         if self._closing:
             await asyncio.wait(self._closing)
 

@@ -24,6 +24,7 @@ class TransportSettings(NamedTuple):
         request_timeout: how long a request to the broker may take.
         group_instance_id: a stable name of this worker (static membership), or None.
         data_dir: a directory that Faust may write to.
+        partitions: of all source topics together, which one worker may have to read alone.
     """
 
     group: str
@@ -37,6 +38,25 @@ class TransportSettings(NamedTuple):
     request_timeout: float
     group_instance_id: str | None
     data_dir: str
+    partitions: int
+
+
+#: Bytes that are read ahead, compressed as they may be, for all partitions together; and how many
+#: of them in one answer of a broker.
+READ_AHEAD, ANSWER = 64 << 20, 16 << 20
+
+
+def fetch_limits(partitions: int) -> dict[str, int]:
+    """Return aiokafka's limits for a consumer of so many partitions.
+
+    It asks for no more of a partition while it holds something of it, so it holds at most a
+    partition's limit for each. That is never below a broker's largest batch by default.
+    """
+    share = READ_AHEAD // max(1, partitions)
+    return {
+        "max_partition_fetch_bytes": min(max(share, 1 << 20), 4 << 20),
+        "fetch_max_bytes": ANSWER,
+    }
 
 
 class ChunkedApp(faust.App):  # type: ignore[misc]
@@ -84,7 +104,7 @@ class ChunkedApp(faust.App):  # type: ignore[misc]
             # Nothing is polled while a large partition is recovered; heartbeats go on meanwhile.
             "max_poll_interval_ms": 3_600_000,
             "max_poll_records": 8 * settings.chunk_size,
-            "max_partition_fetch_bytes": 4 << 20,
+            **fetch_limits(settings.partitions),
             "fetch_max_wait_ms": 200,
         }
         self.on_partitions_revoked.connect(self._flush_what_was_applied)

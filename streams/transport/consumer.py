@@ -18,6 +18,7 @@ from faust.types import TP
 
 from streams.brokers.compatibility import accommodate
 from streams.transport.chunks import Chunk
+from streams.transport.records import read_plain_records
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +36,15 @@ class LostMembership(RuntimeError):
 
 
 class Progress(NamedTuple):
-    """Offsets of one source partition: the next to apply, and the end as far as known."""
+    """Offsets of one source partition: the next to apply, and the end as far as known.
+
+    `answered` changes whenever a broker answers for it; `led`: it has a leader as far as we know.
+    """
 
     position: int
     end: int
+    answered: int
+    led: bool
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -47,6 +53,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     mundane_level = "debug"
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:  # noqa: ARG002
+        read_plain_records()
         # Faust would read uncommitted records and, having no tables of its own to look after,
         # spread one partition number over several workers.
         self._assignor = self.app.assignor
@@ -196,7 +203,9 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]
         # With all that was delivered applied, we are where the consumer is: past control records.
         if self._chain.get(tp) == applied:
             applied = max(applied, self._read.get(tp, applied))
-        return Progress(applied, max(end, applied))
+        leader = self._thread._ensure_consumer()._client.cluster.leader_for_partition(tp)
+        answered = 0 if state is None else state.timestamp or 0
+        return Progress(applied, max(end, applied), answered, leader not in {None, -1})
 
     def _state(self, tp: TP) -> Any:
         consumer = self._thread._ensure_consumer()

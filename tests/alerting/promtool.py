@@ -32,7 +32,7 @@ class Case(NamedTuple):
     """An account of which all is known stands for a world where nothing else is the matter."""
     fires: int | None
     """The first minute at which it fires; None: it never does."""
-    end: int = 8 * HOUR
+    end: int = 4 * HOUR
     """How long it is watched if it never fires."""
     tick: int = 2 * HOUR
     """Minutes between scrapes and evaluations: `fires` is exact to one. Short ones take time."""
@@ -41,7 +41,7 @@ class Case(NamedTuple):
     pins: str = ""
     """The threshold that this case lies close to, as `table.field`."""
     over: int | None = None
-    """A minute at which it fires no more."""
+    """The first minute at which it fires no more."""
 
     @property
     def last(self) -> int:
@@ -205,7 +205,11 @@ def _checks(case: Case, about: str) -> list[dict[str, Any]]:
     return [
         check(alerts, case.fires, 1),
         *([never(case.fires - case.tick)] if case.fires >= case.tick else []),
-        *([check(alerts, case.over, 0)] if case.over is not None else []),
+        *(
+            [check(alerts, case.over - case.tick, 1), check(alerts, case.over, 0)]
+            if case.over is not None
+            else []
+        ),
     ]
 
 

@@ -249,15 +249,25 @@ def test_an_account_may_have_thresholds_of_its_own():
         [accounts."a.b".burst]
         engaged_below = 0.2
         [accounts."a.b".waiting]
-        least_members = 7
+        least_answered = 7
+        [accounts."a.b".replies_fall_slowly]
+        roots = 4
         """
     )
     (account,) = settings.accounts.values()
     assert account.burst.engaged_below == 0.2
     assert account.burst.least_follows == 50
-    assert account.waiting.least_members == 7
-    assert account.waiting.share_above == DEFAULTS.thresholds.waiting.share_above
+    assert account.waiting.least_answered == 7
+    assert account.waiting.answered_below == DEFAULTS.thresholds.waiting.answered_below
+    assert account.replies_fall_slowly.roots == 4
+    assert account.replies_fall_slowly.follows_above == 1.15
     assert settings.thresholds.burst.engaged_below == DEFAULTS.thresholds.burst.engaged_below
+
+
+def test_what_a_table_leaves_out_has_the_default_of_that_table():
+    """The week's and the month's differ, though they have the same fields."""
+    limits = read("[thresholds.replies_fall_slowly]\nroots = 4\n").thresholds.replies_fall_slowly
+    assert (limits.roots, limits.follows_above) == (4, 1.15)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +279,7 @@ def test_an_account_may_have_thresholds_of_its_own():
         ("[thresholds.burst]\nengaged_below = 10", "engaged_below"),  # per cent
         ("[thresholds.replies_fall]\nfollows_above = 0.3", "follows_above"),  # "by 30 %"
         ("[thresholds.replies_fall]\nroots = -1", "roots"),
-        ("[thresholds.waiting]\nleast_members = 2.5", "least_members"),  # people are whole
+        ("[thresholds.waiting]\nleast_answered = 2.5", "least_answered"),  # people are whole
         ('[trust]\nhold = "6 hours"', "hold"),
         ("[trust]\nhistory_weeks = 5", "history_weeks"),  # the tables know four
         ("[pipeline]\nfresh_objective = 99", "fresh_objective"),
@@ -355,3 +365,25 @@ def test_an_account_goes_by_its_own_thresholds_and_the_others_by_theirs(tmp_path
     assert verdict(tmp_path, world, checks, settings) == ""
     settings = read('[accounts."a.b".replies_fall]\nleast_replies = 30\n')
     assert verdict(tmp_path, world, [count_of(firing + "}", 3)], settings) == ""
+
+
+@pytest.mark.prometheus
+def test_what_is_usual_of_an_account_ends_where_its_own_thresholds_are(tmp_path):
+    """So the band in its chart is the one that its alert goes by."""
+    settings = read("[accounts.rough.replies_fall]\nreplies_below = 0.5\nfollows_above = 2\n")
+    weeks = (400, 300, 200, 100)
+    account = Account(replies_before=weeks, follows_before=weeks)
+    world = on("a", Worker(accounts={"rough": account, "acme": account}))
+
+    def end(metric: str, end: str, account: str, value: float):
+        series = f'account:closeknit_{metric}:usual_{end}{{account="{account}",window="7d"}}'
+        return count_of(f"round({series}, 0.01) == {value}", 1)
+
+    # Of the second lowest, 200, and the second highest, 300; two roots of these are 28 and 35.
+    checks = [
+        end(metric, side, account, value)
+        for metric in ("replies", "follows")
+        for account, least, most in (("rough", 100, 600), ("acme", 160, 390))
+        for side, value in (("least", least), ("most", most))
+    ]
+    assert verdict(tmp_path, world, checks, settings) == ""

@@ -10,7 +10,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from streams.alerting.rules import Alert
-from tests.alerting import test_accounts as accounts
+from tests.alerting import stories
 from tests.alerting import test_pipeline as pipeline
 from tests.alerting.promtool import RULES, group_of, needed, tried, write
 from tests.alerting.world import HOUR, Account, Seen, nobody, on, one, then, together
@@ -37,7 +37,7 @@ def of_account(alert: str, account: Account, summary: str, description: str) -> 
     return Words(
         alert,
         one(account, name='Grüße "&" co'),
-        6 * HOUR,
+        stories.HELD,
         HOUR,
         {"account": 'Grüße "&" co'},
         f'Grüße "&" co: {summary}',
@@ -56,16 +56,16 @@ LAG = {"likes": 9000, "replies": 60, "follows": 30, "shares": 0}
 
 TABLE = [
     of_account(
-        accounts.FALL,
-        accounts.week(60, 100, 200, 90),
+        stories.FALL,
+        stories.week(60, 100, 200, 90),
         "replies fall while follows rise",
         "In the last 7 days 60 replies came in; a usual week brought 100. 200 people began to "
         "follow; a usual week brought 90. The account grows, and fewer people talk with it.",
     ),
     Words(
-        accounts.FALL,
-        then(one(accounts.week(60, 100, 200, 90)), (6 * HOUR + 10, nobody)),
-        6 * HOUR + 10,
+        stories.FALL,
+        then(one(stories.week(60, 100, 200, 90)), (2 * HOUR + 10, nobody)),
+        2 * HOUR + 10,
         10,
         {"account": "acme"},
         "acme: replies fall while follows rise",  # still, in a gap, with what was known last
@@ -73,33 +73,33 @@ TABLE = [
         "follow; a usual week brought 90. The account grows, and fewer people talk with it.",
     ),
     of_account(
-        accounts.SLOW,
-        accounts.month(200, 400, 900, 410),
+        stories.SLOW,
+        stories.month(200, 400, 900, 410),
         "for a month, replies fall while follows rise",
         "In the last 28 days 200 replies came in; the 28 days before brought 400. 900 people began "
         "to follow; the 28 days before brought 410. The account grows, and fewer people talk with "
         "it.",
     ),
     of_account(
-        accounts.HOLLOW,
-        accounts.newcomers(5, 200, before=(60, 200)),
+        stories.HOLLOW,
+        stories.newcomers(5, 200, before=(60, 200)),
         "new followers stay hollow",
         "Of those who followed one to four weeks ago, 2.5% ever liked, shared or replied; of those "
         "who came up to two months before them, 30% did.",
     ),
     of_account(
-        accounts.BURST,
-        accounts.burst(500, 100, 3, 480),
+        stories.BURST,
+        stories.burst(500, 100, 3, 480),
         "many follow at once, and do nothing else",
         "500 people began to follow within a day; a usual week brings 100. Of the followers who "
         "came in the last 7 days, 0.625% ever liked, shared or replied.",
     ),
     of_account(
-        accounts.WAIT,
-        accounts.unanswered(90, 100),
-        "people wait for an answer",
-        "90 people who replied one to seven days ago wait for an answer: 85 for up to three days, "
-        "5 for longer.",
+        stories.WAIT,
+        stories.answered(10, 100),
+        "fewer people than usual are answered",
+        "Of those whose last reply is one to seven days old, 90 wait for an answer and 10 have "
+        "one; as many as usual would be 50. 5 have waited for more than three days.",
     ),
     Words(
         "EngagementDataStale",

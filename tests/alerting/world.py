@@ -39,8 +39,9 @@ class Account:
     engaged_28_90d: tuple[float, float] = (100, 100)
     waiting: tuple[float, float] = (0, 0)
     """People who have waited for an answer for 1-3 days, for 3-7 days."""
-    repliers: tuple[float, float] = (10, 60)
-    """In 1 day, in 7 days."""
+    waiting_7_28d: float = 0
+    repliers: tuple[float, float, float] = (10, 60, 160)
+    """In 1 day, in 7 days, in 28 days."""
 
     def samples(self, name: str) -> Samples:
         found: Samples = {}
@@ -78,9 +79,10 @@ class Account:
         ):
             for engaged, count in zip(("yes", "no"), cohort, strict=True):
                 put("followers_by_tenure", count, tenure=tenure, engaged=engaged)
-        for age, count in zip(("1-3d", "3-7d"), self.waiting, strict=True):
+        waiting = (*self.waiting, self.waiting_7_28d)
+        for age, count in zip(("1-3d", "3-7d", "7-28d"), waiting, strict=True):
             put("awaiting_reply", count, age=age)
-        for window, count in zip(("1d", "7d"), self.repliers, strict=True):
+        for window, count in zip(("1d", "7d", "28d"), self.repliers, strict=True):
             put("repliers", count, window=window, following="yes")
             put("repliers", 0, window=window, following="no")
         return found

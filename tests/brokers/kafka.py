@@ -11,6 +11,7 @@ import hashlib
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -70,23 +71,34 @@ class Kafka:
     Args:
         folder: an empty folder for data, configuration and log (``server.log``).
         settings: broker settings on top of ``SETTINGS``.
+        beside: a running node whose cluster to join as a second broker.
 
     Raises:
         KafkaMissingError: Java 17, Maven or the jars are missing.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, str] | None = None,
+        beside: Kafka | None = None,
+    ) -> None:
         self._java, self._jars = _java(), _jars()
         self._folder = folder
         self._properties = folder / "server.properties"
-        clients, controller = (f"127.0.0.1:{port}" for port in _free_ports(2))
+        clients, self._controller = (f"127.0.0.1:{port}" for port in _free_ports(2))
         self.bootstrap = clients
-        listeners = f"CLIENTS://{clients},CONTROLLER://{controller}"
-        own = {
+        self._node = 1
+        listeners = f"CLIENTS://{clients},CONTROLLER://{self._controller}"
+        own = {"log.dirs": str(folder / "data")}
+        if beside is not None:
+            self._node, self._controller = 2, beside._controller
+            listeners = f"CLIENTS://{clients}"
+            own |= {"process.roles": "broker", "node.id": "2"}
+        own |= {
             "listeners": listeners,
             "advertised.listeners": listeners,
-            "controller.quorum.bootstrap.servers": controller,
-            "log.dirs": str(folder / "data"),
+            "controller.quorum.bootstrap.servers": self._controller,
         }
         lines = (
             f"{name}={value}\n" for name, value in {**SETTINGS, **own, **(settings or {})}.items()
@@ -110,6 +122,7 @@ class Kafka:
     def start(self) -> None:
         """Start on the same ports and data as ever; return when clients are served."""
         assert not self.running, "Kafka is running already"
+        self.kill()  # one that ended by itself is still to be tidied up
         self._server = Lifeline(
             self._main("kafka.Kafka", str(self._properties)), log=self._folder / "server.log"
         )
@@ -148,6 +161,25 @@ class Kafka:
         assert self._server is not None
         self._server.signal(signal.SIGCONT)
 
+    def stall(self, seconds: float) -> None:
+        """Freeze the process for so long: the fault *is* the time that passes."""
+        self.pause()
+        try:
+            time.sleep(seconds)
+        finally:
+            self.resume()
+
+    def fill_disk(self) -> None:
+        """Let it write nothing more to its logs, until it is started again.
+
+        To Kafka a limit on the size of files is what a full disk is: an error at the next write,
+        after which a broker without another disk ends.
+        """
+        assert self._server is not None
+        keeper = self._server._keeper.pid
+        (java,) = Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
+        resource.prlimit(int(java), resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
     def _main(self, program: str, *arguments: str) -> list[str]:
         # Serial collector and one compiler tier: a small broker that starts soon, on two cores.
         java = [self._java, HEAP, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
@@ -156,7 +188,8 @@ class Kafka:
 
     def _format(self) -> None:
         cluster = "AAAAAAAAAAAAAAAAAAAAAQ"  # any 16 bytes in base64
-        command = ["format", "--standalone", "-t", cluster, "-c", str(self._properties)]
+        command = ["format", "-t", cluster, "-c", str(self._properties)]
+        command += ["--standalone"] if self._node == 1 else []
         subprocess.run(
             self._main("kafka.tools.StorageTool", *command), check=True, capture_output=True
         )
@@ -164,13 +197,13 @@ class Kafka:
     def _await_ready(self, server: Lifeline) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and not server.ended:
-            if _serves(self.bootstrap):
+            if _serves(self.bootstrap, self._node):
                 return
             time.sleep(0.05)  # between two looks at a condition
         raise RuntimeError(f"Kafka did not start; its last words:\n{server.last_words()}")
 
 
-def _serves(bootstrap: str) -> bool:
+def _serves(bootstrap: str, node: int) -> bool:
     """Whether the node answers and has joined its own cluster, so that topics can be created."""
     host, port = bootstrap.split(":")
     try:
@@ -180,7 +213,7 @@ def _serves(bootstrap: str) -> bool:
     except (OSError, KafkaError):
         return False
     try:
-        return len(admin.describe_cluster()["brokers"]) == 1
+        return any(one["broker_id"] == node for one in admin.describe_cluster()["brokers"])
     except KafkaError:
         return False
     finally:

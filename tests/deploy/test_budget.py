@@ -23,6 +23,8 @@ def _busy() -> Meters:
     """A worker's meters when every topic of every partition has been read, and flushed."""
     meters = Meters()
     meters.flushed(0.1, 1, 1, 1)
+    for number in range(PARTITIONS):
+        meters.snapshot_taken(number, 1, 1)
     for topic in TOPIC_OF.values():
         for number in range(PARTITIONS):
             meters.event_seen(topic, number, 1)

@@ -163,10 +163,13 @@ def test_each_environment_makes_settings(name, monkeypatch, tmp_path):
     assert settings.http_host == "0.0.0.0"
 
 
-def test_workers_have_names_of_their_own():
-    """Two members of one name would throw each other out for ever."""
+def test_workers_have_names_and_snapshots_of_their_own():
+    """Two members of one name would throw each other out for ever; both outlive a restart."""
     names = [worker["environment"]["CLOSEKNIT_GROUP_INSTANCE_ID"] for worker in WORKERS.values()]
     assert len(set(names)) == len(WORKERS) == 2
+    kept = [mount for worker in WORKERS.values() for mount in mounts(worker)]
+    assert len({mount.source for mount in kept}) == len(WORKERS)
+    assert {mount.target for mount in kept} == {image_environment()["CLOSEKNIT_DATA_DIR"]}
 
 
 def test_prometheus_scrapes_every_worker_and_keeps_a_quarter():

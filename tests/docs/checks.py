@@ -96,7 +96,8 @@ def unknown_variables(page: Page) -> list[str]:
         for name, field in Settings.model_fields.items()
         if field.annotation == SecretStr | None
     }
-    known = settings | secrets | {"CLOSEKNIT_CONFIG", "CLOSEKNIT_REQUIRE_ALL"}
+    others = {"CLOSEKNIT_CHAOS_SEED", "CLOSEKNIT_CONFIG", "CLOSEKNIT_REQUIRE_ALL"}
+    known = settings | secrets | others
     return sorted(set(re.findall(r"CLOSEKNIT_[A-Z]\w*", page.text)) - known)
 
 

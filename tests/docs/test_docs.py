@@ -25,6 +25,7 @@ from tests.docs.checks import (
     dead_links,
     long_lines,
     missing_code,
+    names,
     unknown_commands,
     unknown_metrics,
     unknown_targets,
@@ -91,6 +92,19 @@ def test_each_invariant_says_why_and_where_and_names_its_test() -> None:
         assert "- **Why:** " in text, title
         assert "`streams/" in where or "`schemas/" in where, title
         assert "::test_" in test, title
+
+
+def test_each_promise_names_the_test_that_backs_it_and_each_fault_test_backs_one() -> None:
+    promised = Page.read("docs/reliability.md").sections(2)["What is promised"]
+    promises = Page("", promised).sections(3)
+    assert len(promises) > 10
+    for title, text in promises.items():
+        assert "::test_" in text.partition("- **Test:**")[2], title
+    backed = set(re.findall(r"tests/faults/test_\w+\.py::(test_\w+)", promised))
+    files = set((REPOSITORY / "tests" / "faults").glob("test_*.py"))
+    files -= {REPOSITORY / "tests" / "faults" / "test_audit.py"}  # of what tests the others
+    written = {name for file in files for name in names(file) if name.startswith("test_")}
+    assert written - {"test_recorded_messages_survive_the_same"} == backed
 
 
 @pytest.mark.parametrize("words", [Stage, Outcome, Reason])

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,11 +41,18 @@ def await_that(condition: Callable[[], Any], what: str, patience: float = PATIEN
 class Worker:
     """A worker process, its log, and what it says over HTTP."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path, *arguments: str) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        log: Path,
+        *arguments: str,
+        module: Sequence[str] = ("streams",),
+    ) -> None:
         self.log = log
+        self._address: str | None = None
         with log.open("ab") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "worker", *arguments],
+                [sys.executable, "-m", *module, "worker", *arguments],
                 env={**os.environ, **environment},
                 cwd=REPOSITORY,
                 stdout=sink,
@@ -59,11 +66,13 @@ class Worker:
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of an HTTP path of the worker; (0, '') while nobody answers."""
-        found = re.search(r"Metrics at (http://\S+?)/metrics", self.said())
-        if found is None:
-            return 0, ""
+        if self._address is None:
+            found = re.search(r"Metrics at (http://\S+?)/metrics", self.said())
+            if found is None:
+                return 0, ""
+            self._address = found[1]
         try:
-            with urllib.request.urlopen(found[1] + path, timeout=10) as answer:
+            with urllib.request.urlopen(self._address + path, timeout=10) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refusal:
             return refusal.code, refusal.read().decode()
@@ -156,11 +165,13 @@ class System:
         )
         return done.stdout
 
-    def worker(self, *arguments: str, **settings: str) -> Worker:
-        """Start a worker; it ends with the test."""
+    def worker(
+        self, *arguments: str, module: Sequence[str] = ("streams",), **settings: str
+    ) -> Worker:
+        """Start a worker, by way of another module if need be; it ends with the test."""
         log = self.folder / f"worker-{len(self._workers)}.log"
         extra = {f"CLOSEKNIT_{key.upper()}": value for key, value in settings.items()}
-        worker = Worker({**self.environment, **extra}, log, *arguments)
+        worker = Worker({**self.environment, **extra}, log, *arguments, module=module)
         self._workers.append(worker)
         return worker
 

@@ -27,6 +27,11 @@ OF_PROMETHEUS = {"ALERTS", "up", "scrape_samples_scraped"}
 UNCHARTED = {
     "closeknit_flush_duration_seconds_count": "how many flushes there were is in the buckets",
     "closeknit_flush_duration_seconds_sum": "the mean says less than the quantiles",
+    **dict.fromkeys(
+        ("closeknit_snapshot_timestamp_seconds", "closeknit_snapshot_bytes"),
+        "a worker without snapshots is as right as one with; it only restarts more slowly",
+    ),
+    "closeknit_snapshot_failures_total": "as above; the worker's log says what to do",
     "process_max_fds": "a worker holds a handful of connections, however many accounts it has",
     "process_open_fds": "as above",
     "process_virtual_memory_bytes": "what is reserved costs nothing; resident memory is charted",

@@ -73,7 +73,7 @@ def test_every_counter_begins_at_zero_for_every_combination_of_labels():
     for reason in Reason:
         assert value(found, "closeknit_dead_letters_total", reason=reason) == 0
     plain = [m for m in METRICS.values() if m.type == "counter" and not m.labels]
-    assert len(plain) == 3
+    assert len(plain) == 4
     assert all(value(found, metric.name) == 0 for metric in plain)
     assert value(found, "closeknit_flush_duration_seconds_count") == 0
 

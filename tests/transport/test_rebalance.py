@@ -72,6 +72,7 @@ def play(story: Story, recorder: Recorder, folder: Path) -> None:
         request_timeout=60.0,
         group_instance_id=None,
         data_dir=str(folder),
+        partitions=4,
     )
 
     async def run() -> None:

@@ -1,0 +1,117 @@
+"""A worker that is killed and started again goes on where it was, and nobody else notices."""
+
+import random
+import re
+
+import pytest
+
+from streams.core.series import FAMILIES
+from tests.engine.system import System, Worker, await_that, replaying
+from tests.engine.test_faults import (
+    WORLDS,
+    applied,
+    assert_nothing_lost_or_doubled,
+    busy,
+    caught_up,
+    recounted,
+    world,
+)
+from tests.engine.test_recorded import assert_equal_to_the_recount
+
+pytestmark = pytest.mark.kafka
+
+FROM = re.compile(r"Recovered .*: ([\d,]+) from snapshots, ([\d,]+) records from the changelog")
+
+
+def recovered_from(worker: Worker) -> tuple[int, int]:
+    """How much of its first recovery came from snapshots, and how much from the changelog."""
+    found = FROM.search(worker.said())
+    assert found, worker.said()[-3000:]
+    return int(found[1].replace(",", "")), int(found[2].replace(",", ""))
+
+
+def snapshots_of(worker: Worker) -> int:
+    return len(worker.counts("closeknit_snapshot_bytes", "partition"))
+
+
+def test_killed_at_random_while_it_writes_snapshots_it_leaves_the_same_tables(
+    kafka_system: System,
+) -> None:
+    """Snapshots all the time, so that a kill falls into them; and it does start from them."""
+    chance = random.Random(11)
+    from_snapshots = 0
+    with replaying(kafka_system, world(), rate=2500):
+        for _ in range(6):
+            worker = busy(kafka_system, group_instance_id="phoenix", snapshot_after="1")
+            worker.await_ready()
+            from_snapshots += recovered_from(worker)[0]
+            enough = chance.randrange(1, 2500)
+            await_that(
+                lambda w=worker, n=enough: applied(w) >= n or caught_up(w), f"{enough} are read"
+            )
+            worker.kill()
+    assert from_snapshots
+    assert_nothing_lost_or_doubled(kafka_system)
+
+
+def test_after_a_restart_it_shows_what_it_showed_before(kafka_system: System) -> None:
+    """The relationships of a snapshot are counted as those of the changelog are."""
+    kafka_system.replay(world())
+    worker = kafka_system.worker(group_instance_id="phoenix", snapshot_after="1")
+    worker.await_ready()
+    await_that(lambda: caught_up(worker), "everything is applied")
+    await_that(lambda: not worker.counts("closeknit_dirty_relationships"), "everything is flushed")
+    await_that(lambda: snapshots_of(worker) == kafka_system.partitions, "there are snapshots")
+    before = census_of(worker)
+    worker.kill()
+    again = kafka_system.worker(group_instance_id="phoenix", snapshot_after="1")
+    again.await_ready()
+    assert recovered_from(again)[0] > WORLDS
+    assert census_of(again) == before
+    assert len(before) > WORLDS * len(FAMILIES)
+
+
+def test_a_quick_restart_moves_nothing(kafka_system: System) -> None:
+    """With a name of its own a worker has its partitions again; the other sees no rebalance."""
+    kafka_system.replay(world())
+
+    def start(name: str) -> Worker:
+        folder = kafka_system.folder / name
+        return kafka_system.worker(
+            group_instance_id=name, session_timeout="30", data_dir=str(folder), snapshot_after="1"
+        )
+
+    first, second = start("a"), start("b")
+    workers = [first, second]
+
+    def shared() -> bool:
+        return all(len(owned(worker)) == kafka_system.partitions // 2 for worker in workers)
+
+    await_that(shared, "the work is shared")
+    await_that(lambda: all(caught_up(worker) for worker in workers), "everything is applied")
+    await_that(lambda: snapshots_of(second), "it has a snapshot")
+    before, rebalances = owned(second), rebalances_of(first)
+    second.kill()
+    again = start("b")
+    again.await_ready()
+    assert owned(again) == before
+    assert rebalances_of(first) == rebalances
+    assert recovered_from(again)[0]
+    for worker in (first, again):
+        worker.kill()
+    kafka_system.catch_up()
+    assert_equal_to_the_recount(kafka_system, recounted())
+
+
+def census_of(worker: Worker) -> set[str]:
+    """Every line of its page that is about an account."""
+    lines = worker.get("/metrics")[1].splitlines()
+    return {line for line in lines if line.startswith(tuple(FAMILIES)) and "account=" in line}
+
+
+def owned(worker: Worker) -> set[tuple[str, ...]]:
+    return set(worker.counts("closeknit_partition_ready", "partition"))
+
+
+def rebalances_of(worker: Worker) -> int:
+    return worker.counts("closeknit_rebalances_total").total()
