@@ -84,6 +84,7 @@ class TopicSource:
         Raises:
             SourceFailed: the topic is not there, or lost records; the cursor is of another topic.
         """
+        stored = self._stored(kept)
         consumer = accommodate(
             AIOKafkaConsumer(
                 **self._connection,
@@ -96,7 +97,7 @@ class TopicSource:
         )
         await consumer.start()
         try:
-            cursor = await self._placed(consumer, self._stored(kept))
+            cursor = await self._placed(consumer, stored)
             yield Batch(cursor=_packed(cursor))
             clock = asyncio.get_running_loop().time
             looked = clock()
