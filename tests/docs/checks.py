@@ -157,7 +157,7 @@ _CONTEXT = click.Context(main)
 
 def _options(command: click.Command) -> Iterator[list[str]]:
     for parameter in command.get_params(_CONTEXT):
-        yield parameter.opts
+        yield [*parameter.opts, *parameter.secondary_opts]
     if isinstance(command, click.Group):
         for name in command.list_commands(_CONTEXT):
             inner = command.get_command(_CONTEXT, name)

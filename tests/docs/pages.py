@@ -22,11 +22,13 @@ PAGES = (
     "docs/invariants.md",
     "docs/mutants.md",
     "docs/operations.md",
+    "docs/mappings.md",
     "docs/people.md",
     "docs/reliability.md",
     "docs/report.md",
     "docs/scenarios.md",
     "docs/sources.md",
+    "docs/webhooks.md",
     "schemas/README.md",
 )
 
