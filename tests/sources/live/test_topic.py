@@ -33,6 +33,7 @@ from tests.sources.live.contract import Case, SourceContract
 __all__ = ["new_system"]
 
 LENGTH = 900
+FLOOD = 8000
 MAPPING = """
 [[rule]]
 when = "what == 'liked'"
@@ -92,7 +93,7 @@ class TopicCase(Case):
         self._writer = threading.Thread(target=self._tell)
 
     def __enter__(self) -> TopicCase:
-        self._producer = KafkaProducer(bootstrap_servers=self._bootstrap)
+        self._producer = KafkaProducer(bootstrap_servers=self._bootstrap, linger_ms=5)
         self._writer.start()
         return self
 
@@ -128,10 +129,11 @@ class TopicCase(Case):
         self._babbles = True
 
     def flood(self) -> int:
-        for n in range(20_000):
-            self._producer.send(self.topic, record(n, filler="x" * 2500))
+        values = [record(n) for n in range(FLOOD)]
+        for value in values:
+            self._producer.send(self.topic, value)
         self._producer.flush()
-        return 20_000
+        return FLOOD
 
 
 def source(
