@@ -12,8 +12,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -164,7 +163,9 @@ class Gateway:
             raise self._turned_away(error) from None
         in_part, lines = _partial(request), _lines(request)
         self._make_room(inlet.delivery)
-        with self._holding(declared_size(request, self._limits.body)):
+        size = declared_size(request, self._limits.body)
+        self._hold(size)
+        try:
             body = await bounded_body(request, self._limits.body)
             if not proven:
                 try:
@@ -179,6 +180,8 @@ class Gateway:
             self._allowance.take(len(items))
             remembered: Remembered = {}
             batch, faults = self._read_all(items, read, remembered)
+        finally:
+            self._held -= size
         for fault in faults:
             self._meters.refused(fault.reason)
         told = {"refused": faults}
@@ -214,16 +217,11 @@ class Gateway:
                 headers={"Retry-After": str(wait)},
             )
 
-    @contextmanager
-    def _holding(self, size: int) -> Iterator[None]:
+    def _hold(self, size: int) -> None:
         if self._held + size > HELD:
             self._meters.refused("no_room")
             raise Problem(503, "No room", "too many requests at once", headers={"Retry-After": "1"})
         self._held += size
-        try:
-            yield
-        finally:
-            self._held -= size
 
     def _items(self, body: bytes, *, lines: bool) -> list[bytes]:
         try:

@@ -28,6 +28,18 @@ SEGMENT = read_mapping(
 )
 
 
+AT = "2026-03-01T12:00:00Z"
+
+
+def like(number: int = 1, **fields: Any) -> dict[str, Any]:
+    event = {"kind": "like", "id": f"like-{number}", "account": "acme", "member": "ada", "at": AT}
+    return event | fields
+
+
+def ids(desk: Desk) -> list[str]:
+    return [event.id for event in desk.events]
+
+
 class Desk:
     """Stands for a delivery: commits at once, or when it is told to."""
 
