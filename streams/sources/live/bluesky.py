@@ -13,7 +13,7 @@ from aiohttp import ClientSession
 
 from schemas.events import Event, Reason
 from streams.sources.jetstream import Deed, Watch
-from streams.sources.jetstream_wire import Notice, read_v1, read_v2
+from streams.sources.jetstream_wire import Notice, StreamEnds, read_v1, read_v2
 from streams.sources.live.followers import followers, resolve
 from streams.sources.live.jetstream import (
     HOSTS,
@@ -219,6 +219,9 @@ class _Listening:
     def _notice(self, message: bytes) -> Notice | None:
         try:
             notice = self._read(message)
+        except StreamEnds as end:  # it closes the connection, which is then made anew
+            log.warning("The Jetstream says: %s", end)
+            return None
         except (ValueError, RecursionError) as error:
             self._refused.append(Refused(message, _reason(error), str(error), self._topic))
             return None

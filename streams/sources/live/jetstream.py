@@ -19,7 +19,7 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 from yarl import URL
 
 from streams.core.time import format_ms
-from streams.sources.jetstream_wire import COLLECTIONS, StreamEnds
+from streams.sources.jetstream_wire import COLLECTIONS
 from streams.sources.live.backoff import Backoff
 from streams.sources.live.meters import Meters
 from streams.sources.live.source import SourceFailed
@@ -157,7 +157,7 @@ class Connection:
                     self._go_less_far_back()
                 elif not refusal.passes:
                     self._give_up_on(host, why)
-            except (StreamEnds, _GoneSilent) as end:
+            except _GoneSilent as end:
                 why = str(end)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 why = f"{type(error).__name__} {error}".strip()
