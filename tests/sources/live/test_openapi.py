@@ -42,7 +42,7 @@ CHECKS = [
     unsupported_method,
     ignored_auth,
 ]
-EXAMPLES = 40
+EXAMPLES = 20
 DOCUMENT = openapi(SHOWN, Limits(), ["segment"], activities=True)
 EVENT = Draft202012Validator(
     {"$ref": "#/components/schemas/Event", "components": DOCUMENT["components"]}

@@ -27,12 +27,9 @@ from streams.sources.mapping_file import read_mapping
 from streams.topics import topic_ids
 from tests.brokers.clients import Admin, create_topic, run
 from tests.conftest import Broker
-from tests.engine.conftest import new_system
 from tests.sources.live.contract import Case, SourceContract
 
-__all__ = ["new_system"]
-
-LENGTH = 450
+LENGTH = 300
 PACE = 0.02
 FLOOD = 8000
 MAPPING = """

@@ -264,7 +264,7 @@ def test_whoever_is_waiting_when_it_stops_still_gets_the_answer() -> None:
 EVENTS = [read(path) for verdict in ("valid", "invalid") for path in examples(verdict, "like")]
 
 
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(st.lists(damaged(EVENTS), min_size=1, max_size=20), st.booleans())
 def test_hostile_bodies_are_refused_in_words_or_hold_events(
     bodies: list[bytes], lines: bool

@@ -20,12 +20,11 @@ from tests.brokers.clients import create_topic
 from tests.cli.conftest import Closeknit, closeknit, on_broker
 from tests.cli.kafka import Put, read, write
 from tests.conftest import Broker
-from tests.engine.conftest import new_system
 from tests.engine.system import System, Worker, await_that
 from tests.sources.live.contract import delivered
 from tests.sources.test_mapping import EXAMPLES
 
-__all__ = ["closeknit", "new_system", "on_broker"]
+__all__ = ["closeknit", "on_broker"]
 
 KILLS = 3
 PER_REQUEST = 5
