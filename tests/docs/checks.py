@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import click
+from pydantic import SecretStr
 
 from streams.alerting.build import groups
 from streams.alerting.rules import Record
@@ -93,7 +94,11 @@ def names(file: Path) -> frozenset[str]:
 def unknown_variables(page: Page) -> list[str]:
     """Every environment variable is a setting, or one of the few beside them."""
     settings = {f"CLOSEKNIT_{name.upper()}" for name in Settings.model_fields}
-    secrets = {f"CLOSEKNIT_{name}_PASSWORD_FILE" for name in ("SASL", "SSL")}
+    secrets = {
+        f"CLOSEKNIT_{name.upper()}_FILE"
+        for name, field in Settings.model_fields.items()
+        if field.annotation == SecretStr | None
+    }
     others = {"CLOSEKNIT_CHAOS_SEED", "CLOSEKNIT_CONFIG", "CLOSEKNIT_REQUIRE_ALL"}
     known = settings | secrets | others
     return sorted(set(re.findall(r"CLOSEKNIT_[A-Z]\w*", page.text)) - known)
@@ -152,7 +157,7 @@ _CONTEXT = click.Context(main)
 
 def _options(command: click.Command) -> Iterator[list[str]]:
     for parameter in command.get_params(_CONTEXT):
-        yield parameter.opts
+        yield [*parameter.opts, *parameter.secondary_opts]
     if isinstance(command, click.Group):
         for name in command.list_commands(_CONTEXT):
             inner = command.get_command(_CONTEXT, name)

@@ -20,6 +20,7 @@ PAGES = (
     "docs/dead-letters.md",
     "docs/glossary.md",
     "docs/invariants.md",
+    "docs/mappings.md",
     "docs/mutants.md",
     "docs/operations.md",
     "docs/people.md",
@@ -27,6 +28,7 @@ PAGES = (
     "docs/report.md",
     "docs/scenarios.md",
     "docs/sources.md",
+    "docs/webhooks.md",
     "schemas/README.md",
 )
 

@@ -11,6 +11,8 @@ from streams.cli.groups import Group
 
 COMMANDS: Final[dict[str, str]] = {
     "bluesky": "streams.cli.source.bluesky:bluesky",
+    "topic": "streams.cli.source.topic:topic",
+    "webhooks": "streams.cli.source.webhooks:webhooks",
 }
 """Name to where it is."""
 

@@ -149,7 +149,8 @@ class Delivery:
         try:
             await self._transact([waiting.batch for waiting in taken])
         except BaseException as error:
-            for waiting in taken:
+            self._room.clear()  # for good: nothing will be committed any more
+            for waiting in (*taken, *self._waiting):
                 waiting.committed.cancel()
             raise error
         for waiting in taken:
