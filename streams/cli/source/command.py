@@ -9,7 +9,9 @@ import click
 
 from streams.cli.groups import Group
 
-COMMANDS: Final[dict[str, str]] = {}
+COMMANDS: Final[dict[str, str]] = {
+    "bluesky": "streams.cli.source.bluesky:bluesky",
+}
 """Name to where it is."""
 
 
