@@ -208,7 +208,8 @@ class Watch:
     def _delete_actor(self, notice: Notice) -> list[Event]:
         events: list[Event] = []
         for uri, deed in list(self._deeds.get(notice.did, {}).items()):
-            if deed.kind is not None:
+            # A notice that is sent again must not end what was begun since.
+            if deed.kind is not None and deed.time_us <= notice.time_us:
                 events += self._take_back(notice, uri, deed)
                 self._end(notice, uri, deed.rev)
         for uri in [uri for uri in self._awaited if _authority(uri) == notice.did]:

@@ -44,6 +44,8 @@ HOSTS: dict[Protocol, tuple[str, ...]] = {
 LOOK_BACK_US = 36 * 3600 * 1_000_000
 """How far back Jetstream can be read."""
 
+_SURELY_US = LOOK_BACK_US - 1800 * 1_000_000  # at its very edge it may be gone when we ask
+
 SAME_HOST_US = 5 * 1_000_000
 OTHER_HOST_US = 300 * 1_000_000
 """What is read again: of the host that we had, and of another, which may be behind it."""
@@ -130,7 +132,7 @@ class Connection:
         self._patience = patience
         self._backoff = Backoff(patience.first, patience.longest)
         self._silence = patience.silent
-        self._look_back_us = LOOK_BACK_US
+        self._look_back_us = _SURELY_US
         self._too_old = False
         self._owed: Position | None = None  # until a first message shows whether we reached it
         self._failures = 0
@@ -182,7 +184,7 @@ class Connection:
                 _shown(host),
             )
         self._too_old = False
-        self._look_back_us = LOOK_BACK_US
+        self._look_back_us = _SURELY_US
         self.position = Position(last_us, host)
 
     async def _connect(self, host: str) -> AsyncGenerator[Chunk, None]:
@@ -252,9 +254,10 @@ class Connection:
     def _go_less_far_back(self) -> None:
         """From the oldest that there is; where that is, only trying tells."""
         if self._too_old:
-            self._look_back_us //= 2
+            self._look_back_us -= self._look_back_us // 8
         self._too_old = True
-        self._failures = 0  # it answers; it is we who ask for too much
+        self._failures = 0  # it answers: it is we who ask for too much
+        self._backoff.reset()
 
     def _give_up_on(self, host: str, why: str) -> None:
         self._failures = self._patience.failures
