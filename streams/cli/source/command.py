@@ -11,6 +11,7 @@ from streams.cli.groups import Group
 
 COMMANDS: Final[dict[str, str]] = {
     "bluesky": "streams.cli.source.bluesky:bluesky",
+    "mastodon": "streams.cli.source.mastodon:mastodon",
 }
 """Name to where it is."""
 
