@@ -199,16 +199,14 @@ def decode_many(values: Sequence[bytes]) -> list[Event | InvalidEvent]:
     """Read many events: for each, in order, what `decode` returns or raises."""
     # Not as lines in one go: msgspec reads those as a stream, so that an event could span two
     # values, and looking out for that costs more than it saves.
-    events: list[Event | InvalidEvent] = []
-    read = _decoder.decode
-    for value in values:
-        try:
-            event = read(value)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            events.append(_examine_or_refuse(value))
-        else:
-            events.append(event if _is_whole(event) else _examine_or_refuse(value))
-    return events
+    try:
+        events = list(map(_decoder.decode, values))
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return list(map(_decode_or_refuse, values))
+    for event in events:
+        if not (event.id and event.account and event.member) and event.kind != "tick":
+            return list(map(_decode_or_refuse, values))
+    return list(events)
 
 
 def encode(event: Event) -> bytes:
@@ -275,6 +273,14 @@ _JSON_TYPES = {
 def _is_whole(event: Event) -> bool:
     """Are the fields there that the model cannot tell from empty ones?"""
     return bool(event.id and event.account and event.member) or event.kind == "tick"
+
+
+def _decode_or_refuse(value: bytes) -> Event | InvalidEvent:
+    try:
+        event = _decoder.decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _examine_or_refuse(value)
+    return event if _is_whole(event) else _examine_or_refuse(value)
 
 
 def _examine_or_refuse(value: bytes) -> Event | InvalidEvent:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
 from schemas.events import (
+    MAX_ID,
     TOPIC_OF,
     Event,
     InvalidEvent,
@@ -18,9 +19,9 @@ from schemas.events import (
     check_identity,
     decode_many,
 )
-from streams.core.placement import partitions_of, relationship_key
+from streams.core.placement import partitions_of
 from streams.core.relationship import Strength
-from streams.core.time import format_ms, parse_at
+from streams.core.time import format_ms, parse_many
 
 REROUTED_FROM = "closeknit-rerouted-from"
 """Header of a record that was re-sent to its right partition: `topic/partition/offset` it had."""
@@ -103,6 +104,7 @@ Verdict = tuple[Event | PassedBy | Refused, int, bytes]
 """What is to be done with a record (an event is to be applied), its `at` in ms (-1 if refused: it
 moves no clock), and the key of the relationship."""
 
+_EPOCH = "1970-01-01T00:00:00Z"
 _TICK, _IGNORED = PassedBy(Outcome.TICK), PassedBy(Outcome.IGNORED)
 
 
@@ -140,39 +142,35 @@ def admit(
     """
     events = decode_records(records, rules.max_value_bytes)
     keys = [
-        relationship_key(event.account, event.member) if isinstance(event, Event) else b""
+        f"{event.account} {event.member}".encode() if isinstance(event, Event) else b""
         for event in events
     ]
+    times = parse_many([event.at if isinstance(event, Event) else _EPOCH for event in events])
     homes = partitions_of({key for key in keys if key not in known}, rules.partitions)
     live, ignored = rules.clock == "wall", rules.ignored_members
-    for record, event, key in zip(records, events, keys, strict=True):
+    for record, event, key, at in zip(records, events, keys, times, strict=True):
         if isinstance(event, InvalidEvent):
             yield Refused(record, event.reason, event.detail), -1, key
-            continue
-        if event.kind not in (kind, "tick"):
+        elif event.kind != kind and event.kind != "tick":  # noqa: PLR1714 - no tuple for each event
             detail = f'kind is "{event.kind}"; the topic is that of {TOPIC_OF[kind]}'
             yield Refused(record, Reason.KIND_MISMATCH, detail), -1, key
-            continue
-        try:
-            at = parse_at(event.at)
-        except ValueError as error:
-            yield Refused(record, Reason.INVALID_TIME, f"at is {error}"), -1, key
-            continue
-        if live and at > (latest := _latest(record, rules, now_ms)):
+        elif isinstance(at, ValueError):
+            yield Refused(record, Reason.INVALID_TIME, f"at is {at}"), -1, key
+        elif live and at > (latest := _latest(record, rules, now_ms)):
             detail = f"at is {format_ms(at)}; {format_ms(latest)} is the latest allowed"
             yield Refused(record, Reason.IN_FUTURE, detail), -1, key
         elif event.kind == "tick":
             yield _TICK, at, key
-        elif fault := check_id(event.id):
+        elif not 0 < len(event.id) <= MAX_ID and (fault := check_id(event.id)):
             yield Refused(record, *fault), -1, key
-        elif (home := homes.get(key)) is None:  # known
+        elif key not in homes:  # known
             yield (_IGNORED if event.member in ignored else event), at, key
         elif fault := check_identity(event.account, event.member):
             yield Refused(record, *fault), -1, key
         elif event.member in ignored:
             yield _IGNORED, at, key
-        elif home != number:
-            strayed = _strayed(record, home, key, rules.partitions)
+        elif homes[key] != number:
+            strayed = _strayed(record, homes[key], key, rules.partitions)
             yield strayed, (-1 if isinstance(strayed, Refused) else at), key
         else:
             yield event, at, key

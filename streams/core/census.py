@@ -11,9 +11,12 @@ was after some `move`, never half of one.
 """
 
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from streams.core.filing import place
-from streams.core.series import FAMILIES, SERIES, Series, read
+from streams.core.series import FAMILIES, SERIES, Series, add
+from streams.core.series import row as row_of
+from streams.core.series import slots as slots_of
 
 __all__ = ["FAMILIES", "SERIES", "Census", "Series"]
 
@@ -24,8 +27,17 @@ PURGE_EVERY = 24
 """Hours by which an account's floor may lag: purging reads all of its places."""
 
 
+class _Reading(NamedTuple):
+    """What an account's counts came to at this clock, after so many moves."""
+
+    clock: int
+    moves: int
+    slots: list[int]
+    row: list[int] | None  # of the series; None: not summed yet
+
+
 class _Account:
-    """Counts by place; how often they have moved; the last reading: clock, that number, row."""
+    """Counts by place; how often they have moved; the last reading."""
 
     __slots__ = ("moves", "places", "purged", "reading")
 
@@ -33,7 +45,7 @@ class _Account:
         self.places: dict[int, int] = {}
         self.purged = -1
         self.moves = 0
-        self.reading: tuple[int, int, list[int]] = (-1, -1, [])
+        self.reading = _Reading(-1, -1, [], None)
 
 
 class Census:
@@ -61,12 +73,18 @@ class Census:
             # A new dictionary: a reader has the whole of one or of the other.
             places = {filed: n for filed, n in places.items() if n and filed >= first}
             known.places, known.purged = places, floor
+        # Taken first: a reader that comes later may already have seen what is moved now.
+        read_at, moves_then, slots, _ = known.reading
         count = places.get
+        moved = {filed: n for filed, n in moves.items() if n and filed >= first}
         # `update` runs no Python code, so no other thread comes in between. What has become zero
         # stays until the next purge, as taking it out would take a second step.
-        places.update(
-            {filed: count(filed, 0) + n for filed, n in moves.items() if n and filed >= first}
-        )
+        places.update({filed: count(filed, 0) + n for filed, n in moved.items()})
+        if read_at == clock and moves_then == known.moves:
+            # What somebody reads all the time is kept up to date: a few places moved, of thousands.
+            slots = slots.copy()
+            add(slots, moved, clock)
+            known.reading = _Reading(clock, moves_then + 1, slots, None)
         known.moves += 1
 
     def read(self, account: str, clock: int) -> list[int]:
@@ -78,9 +96,11 @@ class Census:
         if known is None:
             return [0] * len(SERIES)
         moves = known.moves  # looked at first: a move from here on makes the next reader read again
-        read_at, moves_then, row = known.reading
+        read_at, moves_then, slots, row = known.reading
         if read_at != clock or moves_then != moves:
             # dict.copy() is atomic too: the owner may go on changing the original.
-            row = read(known.places.copy(), clock)
-            known.reading = (clock, moves, row)
+            slots, row = slots_of(known.places.copy(), clock), None
+        if row is None:
+            row = row_of(slots)
+            known.reading = _Reading(clock, moves, slots, row)
         return row.copy()

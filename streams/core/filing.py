@@ -9,8 +9,10 @@ A place in the census is one number, `hour << 5 | ring`. A count without a windo
 `ALWAYS`, an hour that never passes.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from struct import Struct
 
 from streams.core import cells
 from streams.core.kinds import REPLY_IN
@@ -52,18 +54,52 @@ def filing(value: bytes) -> Sequence[int]:
     """The places where a packed relationship is counted: a function of its value alone."""
     if len(value) > _LONG:
         return _filing_of_long(value)
-    if len(value) == _LONE and value[0] == PLAIN:
-        return _filing_of_lone(value)
     return _places(value)
 
 
 def refile(moves: Moves, old: bytes | None, new: bytes) -> None:
     """Move a relationship from the places of its old value (None: nowhere) to those of its new."""
-    if old is not None:
-        for filed in filing(old):
+    if old is None:
+        for filed in filing(new):
+            moves[filed] = moves.get(filed, 0) + 1
+        return
+    if new[0] == PLAIN and len(new) <= _LONG and new.startswith(old):
+        # Nothing but appended: what is common to both is read once.
+        there: Sequence[int]
+        here: Sequence[int]
+        seen = Recency()
+        seen.see(stamps(old, 1))
+        there = _places_of(seen, 0, None)
+        seen.see(stamps(new, len(old)))
+        here = _places_of(seen, 0, None)
+    else:
+        there, here = filing(old), filing(new)
+    for filed in there:
+        if filed not in here:
             moves[filed] = moves.get(filed, 0) - 1
-    for filed in filing(new):
-        moves[filed] = moves.get(filed, 0) + 1
+    for filed in here:
+        if filed not in there:
+            moves[filed] = moves.get(filed, 0) + 1
+
+
+def file_lone(moves: Moves, values: Iterable[bytes], *, restored: bool = False) -> None:
+    """File relationships that are new and one interaction each, as most of a flush are.
+
+    Those that are restored are also recounted.
+    """
+    stamps_of_all = _LONE_STAMP.iter_unpack(b"".join(values))
+    for filed, n in Counter(
+        [stamp // _HOUR << 5 | stamp & 7 for (stamp,) in stamps_of_all]
+    ).items():
+        code = filed & 31
+        if restored:
+            moves[filed] = moves.get(filed, 0) + n
+        if code <= REPLY_IN:
+            hour = filed - code
+            moves[hour | ACTIVE] = moves.get(hour | ACTIVE, 0) + n
+            moves[_VISITOR] = moves.get(_VISITOR, 0) + n
+            if code == REPLY_IN:
+                moves[hour | REPLIER] = moves.get(hour | REPLIER, 0) + n
 
 
 def recount(moves: Moves, value: bytes) -> None:
@@ -83,15 +119,18 @@ def recount(moves: Moves, value: bytes) -> None:
 
 
 def _places(value: bytes) -> list[int]:
-    following, engaged, followed_at = 0, 0, None
     if value[0] == PLAIN:
         seen = Recency()
         seen.see(stamps(value, 1))
-    else:
-        parts = take_apart(value)
-        following, followed_at = 1 if parts.open_in else 0, parts.followed_at
-        seen = Recency.of_evicted(parts.summary, parts.cells)
-        seen.see(stamps(parts.log, 0))
+        return _places_of(seen, 0, None)
+    parts = take_apart(value)
+    seen = Recency.of_evicted(parts.summary, parts.cells)
+    seen.see(stamps(parts.log, 0))
+    return _places_of(seen, 1 if parts.open_in else 0, parts.followed_at)
+
+
+def _places_of(seen: Recency, following: int, followed_at: int | None) -> list[int]:
+    engaged = 0
     places = []
     if seen.inbound >= 0:
         engaged = 1
@@ -128,21 +167,12 @@ def _places(value: bytes) -> list[int]:
     return places
 
 
-# Most relationships are one interaction and nothing else: what `_places` finds for those.
-_LONE = 1 + ENTRY
+LONE = 1 + ENTRY
+"""Bytes of a packed relationship that is one interaction and nothing else."""
+
+_LONE_STAMP = Struct(f"<{LONE - STAMP}xQ")
 _VISITOR = ALWAYS << 5 | VISITOR
-
-
-def _filing_of_lone(value: bytes) -> tuple[int, ...]:
-    stamp = int.from_bytes(value[-STAMP:], "little")
-    code = stamp & 7
-    if code > REPLY_IN:
-        return ()
-    hour = (stamp >> 3) // HOUR_MS << 5
-    if code == REPLY_IN:
-        return hour | ACTIVE, hour | REPLIER, _VISITOR
-    return hour | ACTIVE, _VISITOR
-
+_HOUR = HOUR_MS << 3  # of a stamp
 
 # A long value takes long to read. What a flush files as new is what the next one finds as old, and
 # is the same object, of which Python remembers the hash: looking it up costs nothing.

@@ -37,15 +37,21 @@ PLAIN = FORMAT << 4
 """The head of a relationship that is nothing but its log: nearly all of them."""
 
 _DIGITS = tuple(b"%d" % code for code in range(8))
-_PLAIN_HEAD = bytes((PLAIN,))
+_FOLLOWER = PLAIN | _FOLLOWED_AT | _FOLLOWS
 _U32 = Struct("<I")
 _I64 = Struct("<q")
 _U64 = Struct("<Q")
+_ENTRY = Struct("<8sQ")
+_FIRST = Struct("<B8sQ")
+_FIRST_FOLLOW = Struct("<BqBB8s")
 _EVICTED = Struct("<6I6q2qdi")
 _INTERACTION_CODES = bytes(range(len(INTERACTIONS)))
 _NAMES_OF_CELLS = bytes(byte for byte in range(256) if byte & 15 < 8)
 _END_STAMP = END_MS << 3
 _CODE_OF_BYTE = bytes(byte & 7 for byte in range(256))
+
+
+_LONG = 1024
 
 
 class CorruptValue(ValueError):
@@ -91,12 +97,17 @@ def hash_of(code: int, id: str) -> bytes:
 
 def entry(id_hash: bytes, code: int, at: int) -> bytes:
     """One interaction as it is appended to the log."""
-    return id_hash + _U64.pack(at << 3 | code)
+    return _ENTRY.pack(id_hash, at << 3 | code)
 
 
 def first_value(id_hash: bytes, code: int, at: int) -> bytes:
     """The value of a relationship of which this interaction is all that is known."""
-    return _PLAIN_HEAD + id_hash + _U64.pack(at << 3 | code)
+    return _FIRST.pack(PLAIN, id_hash, at << 3 | code)
+
+
+def first_follow(id_hash: bytes, at: int) -> bytes:
+    """The value of a relationship of which it is only known that the member follows since then."""
+    return _FIRST_FOLLOW.pack(_FOLLOWER, at, 1, 0, id_hash)
 
 
 def log_start(value: bytes) -> int:
@@ -116,6 +127,8 @@ def log_start(value: bytes) -> int:
 
 def find(value: bytes, id_hash: bytes, start: int, size: int = ENTRY) -> int:
     """Where the entry with this hash is in a log (or in open ids) that begins at `start`, or -1."""
+    if len(value) < _LONG and id_hash not in value:
+        return -1
     # Among the first bytes of all entries, as a log may be long and no byte but those can match.
     firsts, first = value[start::size], id_hash[0]
     at = firsts.find(first)

@@ -5,6 +5,7 @@ ones in the census and hands them over to be written. Recovery is the way back: 
 changelog record, then `restored`.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -20,12 +21,11 @@ from streams.core.admission import (
     admit,
 )
 from streams.core.census import Census
-from streams.core.filing import Moves, recount, refile
+from streams.core.filing import LONE, Moves, file_lone, recount, refile
 from streams.core.formats import in_memory
 from streams.core.kinds import CODES
-from streams.core.packing import CorruptValue, check
-from streams.core.placement import account_of
-from streams.core.relationship import change
+from streams.core.packing import PLAIN, CorruptValue, check
+from streams.core.relationship import Relationship, change
 from streams.core.time import DEPTH, HOUR_MS, hour_of
 
 __all__ = ["Applied", "Misplaced", "Outcome", "Partition", "Record", "Refused", "Rules"]
@@ -76,6 +76,7 @@ class Partition:
         self._rules = rules
         self._touched: dict[str, _Touched] = {}
         self._dirty_count = 0
+        self._opened: dict[bytes, Relationship] = {}
 
     @property
     def dirty_count(self) -> int:
@@ -87,36 +88,51 @@ class Partition:
         self.tell_time(now_ms)
         rules, clock, relationships = self._rules, self.clock, self.relationships
         events_move_clock = rules.clock == "event"
-        codes, strength, all_touched = CODES[kind], rules.strength, self._touched
+        codes, strength = CODES[kind], rules.strength
+        all_touched, opened = self._touched, self._opened
         outcomes = dict.fromkeys(Outcome, 0)
         refused: list[Refused] = []
         misplaced: list[Misplaced] = []
         last_event_ms = -1
-        for what, at, key in admit(records, kind, self.number, rules, relationships, now_ms):
+        next_hour, late = (clock + 1) * HOUR_MS, (clock - DEPTH) * HOUR_MS
+        for event, at, key in admit(records, kind, self.number, rules, relationships, now_ms):
             if at > last_event_ms:
                 last_event_ms = at
-            hour = at // HOUR_MS
-            if hour > clock and events_move_clock:
-                clock = hour
-            if not isinstance(what, Event):
-                if isinstance(what, Refused):
-                    refused.append(what)
+                if events_move_clock and at >= next_hour:
+                    clock = at // HOUR_MS
+                    next_hour, late = (clock + 1) * HOUR_MS, (clock - DEPTH) * HOUR_MS
+            if not isinstance(event, Event):
+                if isinstance(event, Refused):
+                    refused.append(event)
                     outcomes[Outcome.INVALID] += 1
                     continue
-                outcomes[what.outcome] += 1
-                if what.misplaced is not None:
-                    misplaced.append(what.misplaced)
+                outcomes[event.outcome] += 1
+                if event.misplaced is not None:
+                    misplaced.append(event.misplaced)
                 continue
             value = relationships.get(key)
-            add = what.op == "add"
+            add = event.op == "add"
             changed = change(
-                value, codes[what.direction], add, what.id, at, what.seeded, clock, strength
+                opened.get(key) or value,
+                codes[event.direction],
+                add,
+                event.id,
+                at,
+                event.seeded,
+                clock,
+                strength,
             )
             if changed is None:
                 outcomes[Outcome.DUPLICATE if add else Outcome.UNRESOLVED] += 1
                 continue
-            relationships[key], thing, counted_in, step = changed
-            touched = all_touched.get(what.account) or self._touch(what.account)
+            state, thing, counted_in, step = changed
+            if isinstance(state, bytes):
+                relationships[key] = state
+            elif value is None:
+                relationships[key] = state.pack()
+            else:
+                opened[key] = state
+            touched = all_touched.get(event.account) or self._touch(event.account)
             before = touched.before
             if key not in before:
                 before[key] = value
@@ -124,7 +140,7 @@ class Partition:
             if step:
                 filed, moves = counted_in << 5 | thing, touched.moves
                 moves[filed] = moves.get(filed, 0) + step
-            if clock - hour > DEPTH:
+            if at < late:
                 outcomes[Outcome.LATE] += 1
         self.clock = clock
         outcomes[Outcome.APPLIED] = len(records) - sum(outcomes.values())
@@ -147,13 +163,22 @@ class Partition:
         Nothing is dirty afterwards.
         """
         relationships, clock = self.relationships, self.clock
+        for key, relationship in self._opened.items():
+            relationships[key] = relationship.pack()
+        self._opened = {}
         settled = []
         for account, touched in self._touched.items():
             moves = touched.moves
+            lone = []
             for key, old in touched.before.items():
                 value = relationships[key]
-                refile(moves, old, value)
                 settled.append((key, value))
+                if old is None and len(value) == LONE and value[0] == PLAIN:
+                    lone.append(value)
+                elif value is not old:
+                    refile(moves, old, value)
+            if lone:
+                file_lone(moves, lone)
             self.census.move(account, moves, clock)
         self._touched, self._dirty_count = {}, 0
         return settled
@@ -179,19 +204,26 @@ class Partition:
         self.clock = clock
         self.census = Census()
         self._touched, self._dirty_count = {}, 0
-        moves_of: dict[str, Moves] = {}
+        moves_of: dict[bytes, Moves] = defaultdict(dict)
+        lone_of: dict[bytes, list[bytes]] = defaultdict(list)
         for number, (key, value) in enumerate(self.relationships.items(), start=1):
             try:
                 check(value)
             except CorruptValue:
                 value = self.relationships[key] = self._converted(key, value)  # noqa: PLW2901
-            moves = moves_of.setdefault(account_of(key), {})
-            recount(moves, value)
-            refile(moves, None, value)
+            account = key[: key.index(b" ")]
+            if len(value) == LONE and value[0] == PLAIN:
+                lone_of[account].append(value)
+            else:
+                moves = moves_of[account]
+                recount(moves, value)
+                refile(moves, None, value)
             if number % TURN == 0:
+                _file(moves_of, lone_of)
                 yield
+        _file(moves_of, lone_of)
         for account, moves in moves_of.items():
-            self.census.move(account, moves, clock)
+            self.census.move(account.decode(), moves, clock)
 
     def _converted(self, key: bytes, value: bytes) -> bytes:
         try:
@@ -199,3 +231,9 @@ class Partition:
         except CorruptValue as error:
             # The key is a person's name: it is in the error, and not in what is logged of it.
             raise CorruptValue(f"partition {self.number}: {error}", key) from None
+
+
+def _file(moves_of: dict[bytes, Moves], lone_of: dict[bytes, list[bytes]]) -> None:
+    for account, values in lone_of.items():
+        file_lone(moves_of[account], values, restored=True)
+    lone_of.clear()

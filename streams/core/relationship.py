@@ -10,7 +10,7 @@ what is rebuilt after a crash is what was there before.
 
 The state is the packed value (`packing`). `change` applies one event to it. The common event, an
 interaction that is new, works on the bytes; the others take the value apart, change a
-`Relationship`, and pack it again. Both ways give the same bytes.
+`Relationship`, which is packed again before it is written. Both ways give the same bytes.
 
 Times are ms since 1970, the clock is an hour since 1970; -1 is never.
 """
@@ -36,6 +36,7 @@ from streams.core.packing import (
     codes,
     entry,
     find,
+    first_follow,
     first_value,
     hash_of,
     log_start,
@@ -71,13 +72,13 @@ class Strength(NamedTuple):
     half_life_days: float = 14.0
 
 
-Change = tuple[bytes, int, int, int]
-"""What one event did: the new value; and of the count by hour that it moved the thing (a code,
-`cells.STARTED` or `cells.ENDED`), the hour and the step (+1, -1, or 0: no count moved)."""
+Change = tuple["bytes | Relationship", int, int, int]
+"""What one event did: the new state, packed or not; and of the count by hour that it moved the
+thing (a code, `cells.STARTED` or `cells.ENDED`), the hour and the step (+1, -1, or 0: none)."""
 
 
 def change(
-    value: bytes | None,
+    state: "bytes | Relationship | None",
     code: int,
     add: bool,
     id: str,
@@ -86,37 +87,40 @@ def change(
     clock: int,
     strength: Strength,
 ) -> Change | None:
-    """Apply one event to a packed value (None: no relationship yet).
+    """Apply one event to a relationship (None: there is none yet).
 
-    Returns None if it changes nothing: an `add` of what is already there (a duplicate), a removal
-    of what is not (unresolved).
+    A state that is not packed is changed in place, and stays so: the next event of a busy
+    relationship need not take it apart again. Returns None if the event changes nothing: an `add`
+    of what is already there (a duplicate), a removal of what is not (unresolved).
     """
     id_hash = hash_of(code, id)
-    if add and code <= SHARE_OUT:
-        if value is None:
+    interaction = code <= SHARE_OUT
+    if add and interaction and not isinstance(state, Relationship):
+        if state is None:
             return first_value(id_hash, code, at), code, at // HOUR_MS, 1
-        start = log_start(value)
-        if find(value, id_hash, start) >= 0:
+        start = log_start(state)
+        if find(state, id_hash, start) >= 0:
             return None
         # A log with too few bytes for 64 entries needs no counting.
-        if len(value) - start < KEPT * ENTRY or codes(value, start).count(code) < KEPT:
-            return value + entry(id_hash, code, at), code, at // HOUR_MS, 1
-    elif value is None and not add:
-        return None
-    relationship = Relationship() if value is None else Relationship(take_apart(value))
-    if code <= SHARE_OUT:
-        moved = (
-            relationship.add(id_hash, code, at, clock, strength)
-            if add
-            else relationship.remove(id_hash)
-        )
+        if len(state) - start < KEPT * ENTRY or codes(state, start).count(code) < KEPT:
+            return state + entry(id_hash, code, at), code, at // HOUR_MS, 1
+    elif state is None:
+        if not add:
+            return None
+        if code == FOLLOW_IN and not seeded:
+            return first_follow(id_hash, at), hourly.STARTED, at // HOUR_MS, 1
+        state = Relationship()
+    if isinstance(state, bytes):
+        state = Relationship(take_apart(state))
+    if interaction:
+        moved = state.add(id_hash, code, at, clock, strength) if add else state.remove(id_hash)
     else:
         moved = (
-            relationship.follow(id_hash, code, at, seeded)
+            state.follow(id_hash, code, at, seeded)
             if add
-            else relationship.unfollow(id_hash, code, at, clock)
+            else state.unfollow(id_hash, code, at, clock)
         )
-    return None if moved is None else (relationship.pack(), *moved)
+    return None if moved is None else (state, *moved)
 
 
 Moved = tuple[int, int, int] | None
@@ -156,7 +160,9 @@ class Relationship:
     # What changes it.
 
     def add(self, id_hash: bytes, code: int, at: int, clock: int, strength: Strength) -> Moved:
-        """Append an interaction that is not in the log; the oldest of its code makes room."""
+        """Append an interaction that is not there; the oldest of its code makes room."""
+        if find(self.log, id_hash, 0) >= 0:
+            return None
         logged = codes(self.log, 0)
         if logged.count(code) >= KEPT:
             self._evict(logged.index(code) * ENTRY, clock, strength)
@@ -336,20 +342,23 @@ def _current(at: int, clock: int) -> bool:
 
 
 def _absorb(summary: Summary, code: int, at: int, strength: Strength) -> Summary:
-    totals, last, first = list(summary.totals), list(summary.last), list(summary.first)
-    totals[code] += 1
-    last[code] = max(last[code], at)
+    totals, last, first, remaining, until = summary
+    day = day_of(at)
+    today = max(day, until)
+    remaining *= decay(today - until, strength)
+    remaining += weights(strength)[code] * decay(today - day, strength)
+    totals = (*totals[:code], totals[code] + 1, *totals[code + 1 :])
+    if at > last[code]:
+        last = (*last[:code], at, *last[code + 1 :])
     side = 0 if code in SIDES[0] else 1
-    first[side] = at if first[side] < 0 else min(first[side], at)
-    day = max(summary.day, day_of(at))
-    decayed = summary.strength * decay(day - summary.day, strength)
-    decayed += weights(strength)[code] * decay(day - day_of(at), strength)
-    return Summary(tuple(totals), tuple(last), tuple(first), decayed, day)
+    if not 0 <= first[side] <= at:
+        first = (at, first[1]) if side == 0 else (first[0], at)
+    return Summary(totals, last, first, remaining, today)
 
 
 def decay(days: int, strength: Strength) -> float:
     """What is left of a weight after so many days."""
-    return float(2.0 ** (-days / strength.half_life_days))
+    return float(2.0 ** (-days / strength.half_life_days)) if days else 1.0
 
 
 @cache

@@ -69,15 +69,30 @@ class Series(NamedTuple):
 
 def read(places: Mapping[int, int], clock: int) -> list[int]:
     """Read every series from an account's counts by place, aligned with `SERIES`."""
-    slots = [0] * (filing.RINGS * _SLICES)
+    return row(slots(places, clock))
+
+
+def slots(places: Mapping[int, int], clock: int) -> list[int]:
+    """Sum counts by place into slots, of which every series is a sum."""
+    summed = [0] * (filing.RINGS * _SLICES)
+    add(summed, places, clock)
+    return summed
+
+
+def add(summed: list[int], places: Mapping[int, int], clock: int) -> None:
+    """Add counts by place to slots of the same clock."""
     known, oldest, last = _SLOTS, len(_SLOTS), filing.place(clock, filing.RINGS - 1)
     for filed, n in places.items():
         before = last - filed
         if before < 0:
-            slots[filed % filing.RINGS * _SLICES + _AHEAD] += n
+            summed[filed % filing.RINGS * _SLICES + _AHEAD] += n
         elif before < oldest:
-            slots[known[before]] += n
-    return list(map(sub, _plus(slots), _minus(slots)))
+            summed[known[before]] += n
+
+
+def row(summed: Sequence[int]) -> list[int]:
+    """Sum slots into every series, aligned with `SERIES`."""
+    return list(map(sub, _plus(summed), _minus(summed)))
 
 
 Slots = tuple[int, ...]

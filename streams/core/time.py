@@ -5,6 +5,7 @@ of whole UTC hours or days since then. No clock is read here; "now" is always pa
 """
 
 import re
+from collections.abc import Sequence
 from datetime import date
 
 SECOND_MS = 1_000
@@ -62,6 +63,15 @@ def parse_at(text: str) -> int:
         return _parse(text)
 
 
+def parse_many(texts: Sequence[str]) -> Sequence[int | ValueError]:
+    """`parse_at` for many texts: for each, in order, what it returns or raises."""
+    hours, within, endings = _HOURS, _WITHIN_HOUR, _ENDINGS
+    try:
+        return [hours[text[:13]] + within[text[13:19]] + endings[text[19:]] for text in texts]
+    except (KeyError, ValueError):
+        return list(map(_parse_or_refuse, texts))
+
+
 def format_ms(ms: int) -> str:
     """The instant as RFC 3339 in UTC with three decimals: `2026-07-04T14:38:07.396Z`."""
     days, rest = divmod(ms, DAY_MS)
@@ -83,6 +93,14 @@ class _Hours(dict[str, int]):
 
 
 _HOURS = _Hours()
+
+
+def _parse_or_refuse(text: str) -> int | ValueError:
+    try:
+        return parse_at(text)
+    except ValueError as error:
+        # It is kept as a value: with its traceback it would keep this call's frames alive.
+        return error.with_traceback(None)
 
 
 def _parse(text: str) -> int:

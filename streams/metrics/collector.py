@@ -38,7 +38,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.utils import floatToGoString
 
-from streams.core.series import FAMILIES, SERIES
+from streams.core.series import FAMILIES, SERIES, Series
 from streams.core.time import HOUR_MS
 from streams.metrics.accounts import Accounts
 from streams.metrics.meters import FLUSH_BUCKETS, Meters
@@ -78,6 +78,7 @@ class Page:
         self._process = CollectorRegistry()
         for collector in ProcessCollector, PlatformCollector, GCCollector:
             collector(registry=self._process)
+        self._census_text = _CensusText([])
         self._one_at_a_time = threading.Lock()
 
     def __call__(self) -> bytes:
@@ -139,7 +140,11 @@ class Page:
                 ((p.number, p.clock * HOUR_MS // 1000) for p in ready if p.clock >= 0),
             ),
         ]
-        return _text(pages) + b"".join(_census_text(rows))
+        if not rows:
+            return _text(pages)
+        if self._census_text.accounts != (accounts := list(rows)):
+            self._census_text = _CensusText(accounts)
+        return _text(pages) + b"".join(self._census_text.render(rows.values()))
 
     def _sum(self, ready: Sequence[PartitionView], held: Mapping[int, Iterable[str]]) -> Rows:
         """One row per account label; those always exported come first, with zeros if need be."""
@@ -236,25 +241,38 @@ def _read(partition: PartitionView, account: str) -> Sequence[int]:
     )
 
 
-def _census_text(rows: Rows) -> Iterator[bytes]:
-    """The census families of all accounts.
+class _CensusText:
+    """The census families of these accounts, with places for the numbers.
 
     client_python takes 8 µs a sample, and a thousand accounts have a hundred thousand samples; so
-    this text is put together from its constant pieces, one series over all accounts at a time.
+    all but the numbers is written once: a text for each series over all accounts.
     """
-    if not rows:
-        return
-    accounts = [_escape(account) for account in rows]
-    columns = list(zip(*rows.values(), strict=True))
-    for family, text in FAMILIES.items():
-        yield f"# HELP {family} {text}\n# TYPE {family} gauge\n".encode()
-        for series, column in zip(SERIES, columns, strict=True):
-            if series.name == family:
-                head = f'{family}{{account="'
-                tail = "".join(['"', *(f',{name}="{value}"' for name, value in series.labels), "}"])
-                yield "".join(
-                    [f"{head}{a}{tail} {n}\n" for a, n in zip(accounts, column, strict=True)]
-                ).encode()
+
+    def __init__(self, accounts: Sequence[str]) -> None:
+        self.accounts = accounts
+        escaped = [_escape(account).replace("%", "%%") for account in accounts]
+        self._families: list[tuple[bytes, list[tuple[int, str]]]] = []
+        for family, text in FAMILIES.items():
+            lines = [
+                (at, "".join([f"{_head(series, account)} %d\n" for account in escaped]))
+                for at, series in enumerate(SERIES)
+                if series.name == family
+            ]
+            head = f"# HELP {family} {text}\n# TYPE {family} gauge\n".encode()
+            self._families.append((head, lines))
+
+    def render(self, rows: Iterable[Sequence[int]]) -> Iterator[bytes]:
+        """The text, with the rows of the accounts in their order."""
+        columns = list(zip(*rows, strict=True))
+        for head, lines in self._families:
+            yield head
+            for at, line in lines:
+                yield (line % columns[at]).encode()
+
+
+def _head(series: Series, account: str) -> str:
+    labels = "".join(f',{name}="{value}"' for name, value in series.labels)
+    return f'{series.name}{{account="{account}"{labels}}}'
 
 
 def _escape(value: str) -> str:

@@ -81,10 +81,7 @@ async def read_back(
         lease.recovery_read = lease.recovery_to_read
         lease.reached = ends[tp]
         snapshots.recovered(lease, read[tp])
-        if lease.stored_record is not None:
-            # Only the last one: those before it may be of a format that was given up again.
-            lease.flushed = PartitionRecord.decode(lease.stored_record)
-            lease.positions = dict(lease.flushed.next)
+        stand(lease)
         for _ in lease.state.restoring(lease.flushed.clock if lease.flushed else -1):
             await asyncio.sleep(0)
             if not still_current():
@@ -111,6 +108,18 @@ def restore(lease: Lease, records: Iterable[Any]) -> None:
             lease.stored_record = record.value or b""
         else:
             put(record.key, record.value)
+
+
+def stand(lease: Lease) -> None:
+    """Stand where the last partition record says, once the changelog is read to its end.
+
+    Raises:
+        UnknownFormat: it cannot be decoded.
+    """
+    if lease.stored_record is not None:
+        # Only the last one: those before it may be of a format that was given up again.
+        lease.flushed = PartitionRecord.decode(lease.stored_record)
+        lease.positions = dict(lease.flushed.next)
 
 
 async def source_logs(

@@ -18,6 +18,7 @@ from faust.types import TP
 
 from streams.brokers.compatibility import accommodate
 from streams.transport.chunks import Chunk
+from streams.transport.records import read_plain_records
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     mundane_level = "debug"
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:  # noqa: ARG002
+        read_plain_records()
         # Faust would read uncommitted records and, having no tables of its own to look after,
         # spread one partition number over several workers.
         self._assignor = self.app.assignor

@@ -5,8 +5,10 @@ from dataclasses import replace
 from threading import Event, Thread
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from streams.core.census import FAMILIES, SERIES, Series
+from streams.core.census import FAMILIES, SERIES, Census, Series
 from streams.core.filing import refile
 from tests.core.worlds import ACCOUNT, HOUR0, Happening, census_of, partition_after
 
@@ -223,6 +225,30 @@ def test_touching_an_account_purges_what_is_behind_the_floor():
     hours = [hour for place in places if (hour := place >> 5) < HOUR0 * 2]
     assert min(hours) > partition.clock - 2160 - 48
     assert census_of(partition)['closeknit_relationships{following="no",stage="lapsed"}'] == 186
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3),  # hours later
+            st.booleans(),  # somebody reads
+            st.dictionaries(st.integers(0, 40), st.integers(-3, 3), max_size=5),
+        ),
+        max_size=12,
+    )
+)
+def test_reading_now_and_then_is_as_reading_at_the_end(steps):
+    """A reading that is kept up to date is the one that reads all places anew."""
+    often, once, clock = Census(), Census(), HOUR0 + 3000
+    for later, is_read, moved in steps:
+        clock += later
+        # From what is about to be forgotten to what lies ahead, two rings.
+        moves = {(clock + 2 - at * 55) << 5 | at % 2: n for at, n in moved.items()}
+        often.move(ACCOUNT, moves, clock)
+        once.move(ACCOUNT, moves, clock)
+        if is_read:
+            often.read(ACCOUNT, clock)
+    assert often.read(ACCOUNT, clock) == once.read(ACCOUNT, clock)
 
 
 def test_a_reader_in_another_thread_never_sees_half_a_move():

@@ -75,6 +75,7 @@ def partition_of(events: list[Event]) -> Partition:
     partition = Partition(0, Rules(partitions=1, strength=STRENGTH))
     for event in events:
         partition.apply(event["kind"], [Record(event)], 0)
+    partition.settle()
     return partition
 
 

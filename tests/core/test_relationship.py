@@ -20,7 +20,7 @@ from streams.core.kinds import (
 from streams.core.packing import find, hash_of
 from streams.core.relationship import KEPT, Relationship, Stage, Strength, change
 from streams.core.time import DAY_MS, HOUR_MS
-from tests.core.worlds import HOUR0, T0, seen
+from tests.core.worlds import HOUR0, T0, packed_change, seen
 
 CLOCK = HOUR0 + 2000
 STRENGTH = Strength()
@@ -30,7 +30,7 @@ def happen(value, event, clock=CLOCK):
     """The change by an event `(code, hours after T0, id "1", "add" | "remove" | "seed")`."""
     code, hours, id, op = (*event, *("1", "add")[len(event) - 2 :])
     at = T0 + int(hours * HOUR_MS)
-    return change(value, code, op != "remove", str(id), at, op == "seed", clock, STRENGTH)
+    return packed_change(value, code, op != "remove", str(id), at, op == "seed", clock, STRENGTH)
 
 
 def after(*events, clock=CLOCK):
@@ -77,18 +77,27 @@ def slowly(value, code, add, id, at, clock):
     st.booleans(),
 )
 def test_the_fast_way_and_the_slow_way_give_the_same_bytes(events, following):
-    """Appending to the bytes is no other law: duplicates and evictions included."""
+    """Appending to the bytes is no other law: duplicates and evictions included.
+
+    Nor is it to leave a relationship unpacked from one event to the next.
+    """
     start = after((FOLLOW_IN, 0)) if following else None
-    fast = slow = start
+    fast = slow = unpacked = start
     for code, add, id, hours in events:
         at = T0 + hours * HOUR_MS
-        changed = change(fast, code, add, id, at, False, CLOCK, STRENGTH)
+        changed = packed_change(fast, code, add, id, at, False, CLOCK, STRENGTH)
         expected = slowly(slow, code, add, id, at, CLOCK)
+        lazily = change(unpacked, code, add, id, at, False, CLOCK, STRENGTH)
+        assert (lazily and lazily[1:]) == (expected and expected[1:])
         if changed is None:
             assert expected is None
             continue
         assert changed == expected
         fast = slow = changed[0]
+        unpacked = lazily[0]
+    if isinstance(unpacked, Relationship):
+        unpacked = unpacked.pack()
+    assert unpacked == fast
 
 
 # Adding, removing, evicting.
@@ -342,7 +351,7 @@ def test_strength_does_not_notice_eviction(interactions, rounds):
     expected = 0.0
     for i, (code, hours) in enumerate(interactions * rounds):
         at = T0 + hours * HOUR_MS
-        value = change(value, code, True, str(i), at, False, clock, STRENGTH)[0]
+        value = packed_change(value, code, True, str(i), at, False, clock, STRENGTH)[0]
         weight = getattr(STRENGTH, INTERACTIONS[code][0])
         expected += weight * 2 ** (-(clock // 24 - at // DAY_MS) / 14)
     if value is not None:
@@ -357,7 +366,9 @@ def test_strength_cannot_overflow():
     for order in (times, times[::-1]):
         value = None
         for i, at in enumerate(order):
-            value = change(value, LIKE_IN, True, str(i), at, False, end // HOUR_MS, STRENGTH)[0]
+            value = packed_change(
+                value, LIKE_IN, True, str(i), at, False, end // HOUR_MS, STRENGTH
+            )[0]
         strength = Relationship.unpack(value).strength(end // HOUR_MS, STRENGTH)
         assert 0 <= strength < 1
         assert log2(strength) == pytest.approx(-(end // DAY_MS - times[-1] // DAY_MS) / 14)

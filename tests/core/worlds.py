@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streams.core.census import SERIES
 from streams.core.partition import Partition, Rules
-from streams.core.relationship import Relationship, Strength
+from streams.core.relationship import Relationship, Strength, change
 from streams.core.time import DAY_MS, HOUR_MS, format_ms
 
 ACCOUNT = "brand"
@@ -74,6 +74,15 @@ def partition_after(*happenings: Happening, clock: float | None = None) -> Parti
         partition.apply("like", [tick(clock)], 0)
     partition.settle()
     return partition
+
+
+def packed_change(*event: Any) -> tuple[bytes, int, int, int] | None:
+    """`change`, with the new state packed at once."""
+    changed = change(*event)
+    if changed is None:
+        return None
+    state, *moved = changed
+    return state if isinstance(state, bytes) else state.pack(), *moved
 
 
 def exported(partition: Partition, clock: int) -> dict[bytes, tuple[Any, ...]]:

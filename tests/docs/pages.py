@@ -26,6 +26,7 @@ PAGES = (
     "docs/reliability.md",
     "docs/report.md",
     "docs/scenarios.md",
+    "docs/sources.md",
     "schemas/README.md",
 )
 

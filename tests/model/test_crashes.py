@@ -24,7 +24,7 @@ from streams.core.partition_record import Position
 from streams.metrics.meters import Meters
 from streams.table import Halt, RelationshipsTable, TableSettings
 from streams.table.lease import Lease, changelog_records
-from streams.table.recovery import restore
+from streams.table.recovery import restore, stand
 from streams.table.resume import Log, resume
 from tests.model import worlds
 from tests.model.recount import Recount, hour, milliseconds
@@ -121,6 +121,7 @@ class Cluster:
         """Own a partition anew, knowing only what is in Kafka; whoever had it is dead."""
         lease = Lease(number, Partition(number, self.core.rules), None)
         restore(lease, self.changelogs[number])
+        stand(lease)
         lease.state.restored(lease.flushed.clock if lease.flushed else -1)
         for kind in KINDS:
             end = next((r.offset + 1 for r in self.sources[kind, number][-1:]), 0)

@@ -70,8 +70,8 @@ REMEMBERED = Chapter(
         Mutant(
             "evicted-never-fades",
             LAW,
-            "decayed = summary.strength * decay(day - summary.day, strength)",
-            "decayed = summary.strength",
+            "    remaining *= decay(today - until, strength)\n",
+            "",
             "who was close years ago stays at the top of every list",
             (f"{OF_THE_LAW}strength_does_not_notice_eviction", WORLDS),
         ),
@@ -230,18 +230,17 @@ DECIDED = Chapter(
         Mutant(
             "events-move-the-wall-clock",
             PARTITION,
-            "if hour > clock and events_move_clock:",
-            "if hour > clock:",
+            "if events_move_clock and at >= next_hour:",
+            "if at >= next_hour:",
             "one event with a wrong date ages everybody, and no clock goes back",
             (f"{OF_PARTITIONS}the_wall_clock_is_not_moved_by_events", OF_CRASHES),
         ),
         Mutant(
             "removals-stop-the-clock",
             PARTITION,
-            "            hour = at // HOUR_MS\n",
-            "            hour = at // HOUR_MS\n"
-            '            if isinstance(what, Event) and what.op == "remove":\n'
-            "                hour = clock\n",
+            "if events_move_clock and at >= next_hour:",
+            "if events_move_clock and at >= next_hour "
+            'and not (isinstance(event, Event) and event.op == "remove"):',
             "partitions that read the same log disagree about what time it is",
             (f"{OF_PARTITIONS}the_event_clock_is_the_highest_hour_of_any_valid_record", WORLDS),
         ),
