@@ -85,7 +85,7 @@ class Parser:
             self._event = value.decode(errors="replace")
         elif field == b"data":
             self._data.append(value)
-            self._size += len(value)
+            self._size += len(value) + 1
         return None
 
 
