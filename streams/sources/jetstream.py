@@ -157,6 +157,17 @@ class Watch:
         self._set(member, uri, deed)
         return self._both_sides(member, uri, deed, at_ms, seeded=True)
 
+    def part(self, account: str, still: Collection[str], now_us: int) -> list[Event]:
+        """End the follows of an account by those who, as we learn now, are not there any more."""
+        events: list[Event] = []
+        for actor in sorted(self._deeds.keys() - still):
+            for uri, deed in list(self._deeds[actor].items()):
+                if deed.kind == "follow" and deed.target == account:
+                    notice = Notice(actor, now_us)
+                    events += self._take_back(notice, uri, deed)
+                    self._end(notice, uri, deed.rev)
+        return events
+
     def await_follow(self, uri: str, account: str) -> None:
         """Expect the stream to tell of this follow, and when it began; `release` seeds the rest."""
         if uri not in self._deeds.get(_authority(uri), {}):

@@ -49,7 +49,7 @@ class Notice(msgspec.Struct):
 
 
 class StreamEnds(Exception):
-    """The server says why it will send no more."""
+    """The server says why it will send no more: it closes the connection after that."""
 
 
 class _Payload(msgspec.Struct):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 
 import aiohttp
@@ -13,7 +13,7 @@ from aiohttp import ClientSession
 
 from schemas.events import Event, Reason
 from streams.sources.jetstream import Deed, Watch
-from streams.sources.jetstream_wire import Notice, read_v1, read_v2
+from streams.sources.jetstream_wire import Notice, StreamEnds, read_v1, read_v2
 from streams.sources.live.followers import followers, resolve
 from streams.sources.live.jetstream import (
     HOSTS,
@@ -39,6 +39,9 @@ NO_FOLLOW_SHOWN = "ignored: follower whose follow is not shown"
 
 _CURSOR_EVERY = 1.0
 """Seconds after which the cursor moves though nothing concerned us."""
+
+_IDLE = 3
+"""Empty chunks in a row after which a stream has told what it has: one begins with a search."""
 
 _FORGET_EVERY_US = 3600 * 1_000_000
 
@@ -114,24 +117,25 @@ async def _begin(
     for account in listening.accounts:
         if _mark(account) in kept.memory:
             continue
-        total = 0
+        still: set[str] = set()
         pages = followers(api, account, lambda member: listening.watch.follows(member, account))  # noqa: B023
         async with aclosing(pages):
             async for page in pages:
-                total += len(page)
-                log.info("Followers of %s: %d so far", account, total)
-                for member, uri in page:
+                still.update(page.members)
+                log.info("Followers of %s: %d so far", account, len(still))
+                for member, uri in page.records.items():
                     listening.meet(account, member, uri, connection.position.time_us, now_us)
                 yield listening.batch()
-        listening.expect_end_of_backfill(account, now_us)
+        listening.met(account, still, now_us)
 
 
 async def _listen(listening: _Listening, connection: Connection) -> AsyncGenerator[Batch, None]:
     last_yield = time.monotonic()
     async with aclosing(connection.chunks()) as chunks:
         async for chunk in chunks:
-            if times := listening.hear(chunk):
-                connection.read(chunk.host, *times)
+            times = listening.hear(chunk)
+            if times is not None and connection.read(chunk.host, *times):
+                listening.outdate()
             due = time.monotonic() - last_yield > _CURSOR_EVERY
             if listening.has_news or (due and listening.has_moved):
                 last_yield = time.monotonic()
@@ -158,6 +162,7 @@ class _Listening:
         self._backfilled: list[str] = []
         self._backfilled_until_us = 0
         self._forgot_us = 0
+        self._idle = 0
 
     @property
     def has_news(self) -> bool:
@@ -172,7 +177,8 @@ class _Listening:
             if notice is not None:
                 first_us, last_us = first_us or notice.time_us, notice.time_us
                 self._tell(notice)
-        if self._backfilled and (not chunk.messages or last_us >= self._backfilled_until_us):
+        self._idle = 0 if chunk.messages else self._idle + 1
+        if self._backfilled and (self._idle > _IDLE or last_us >= self._backfilled_until_us):
             self._end_backfill()
         if not last_us:
             return None
@@ -191,10 +197,15 @@ class _Listening:
         else:
             self._events += self.watch.seed(uri, account, now_us // 1000)
 
-    def expect_end_of_backfill(self, account: str, until_us: int) -> None:
-        """Note that all followers are met: what the stream has not told until then, it will not."""
+    def met(self, account: str, still: Collection[str], now_us: int) -> None:
+        """Note that all followers are met: nobody else follows, and nobody is awaited for long."""
+        self._events += self.watch.part(account, still, now_us)
         self._backfilled.append(account)
-        self._backfilled_until_us = until_us
+        self._backfilled_until_us = now_us
+
+    def outdate(self) -> None:
+        """Note that something was missed: the next backfill is to look at everybody again."""
+        self._memory |= dict.fromkeys(map(_mark, self.accounts))
 
     def batch(self, position: Position | None = None) -> Batch:
         """Everything that is to be said."""
@@ -208,6 +219,9 @@ class _Listening:
     def _notice(self, message: bytes) -> Notice | None:
         try:
             notice = self._read(message)
+        except StreamEnds as end:  # it closes the connection, which is then made anew
+            log.warning("The Jetstream says: %s", end)
+            return None
         except (ValueError, RecursionError) as error:
             self._refused.append(Refused(message, _reason(error), str(error), self._topic))
             return None

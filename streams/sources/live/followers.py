@@ -6,7 +6,7 @@ The list of followers does not tell the records; `getRelationships` does, for th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -18,11 +18,17 @@ _PAGE = 100
 _PAIRS = 30
 
 
-class Follower(NamedTuple):
-    """A member, and the URI of the follow; empty if none is shown (a block, a ghost)."""
+class Page(NamedTuple):
+    """A hundred followers.
 
-    member: str
-    uri: str
+    Attributes:
+        members: all of them.
+        records: of those of whom no follow was known, the URI of theirs; empty if none is shown (a
+            block, a ghost).
+    """
+
+    members: Sequence[str]
+    records: Mapping[str, str]
 
 
 class _Resolved(msgspec.Struct):
@@ -68,8 +74,8 @@ async def resolve(api: Xrpc, account: str) -> str:
 
 async def followers(
     api: Xrpc, account: str, known: Callable[[str], bool]
-) -> AsyncGenerator[list[Follower], None]:
-    """Yield pages of followers, those left out of whom a follow is known.
+) -> AsyncGenerator[Page, None]:
+    """Yield pages of followers; whoever is `known` is not asked about.
 
     Raises:
         SourceFailed: there is no such account, or the service does not answer.
@@ -81,21 +87,22 @@ async def followers(
             asked.append(("cursor", cursor))
         try:
             page = await api.get("app.bsky.graph.getFollowers", asked, _Followers)
-            members = [one.did for one in page.followers if not known(one.did)]
-            groups = [members[i : i + _PAIRS] for i in range(0, len(members), _PAIRS)]
+            new = [one.did for one in page.followers if not known(one.did)]
+            groups = [new[i : i + _PAIRS] for i in range(0, len(new), _PAIRS)]
             found = await asyncio.gather(*(_records(api, account, group) for group in groups))
         except Refusal as refusal:
             raise SourceFailed(
                 f"the followers of {account} are not told ({refusal}): is there such an account?"
             ) from refusal
-        yield [follower for group in found for follower in group]
+        records = {member: uri for group in found for member, uri in group.items()}
+        yield Page([one.did for one in page.followers], records)
         if not page.cursor or page.cursor == cursor:
             return
         cursor = page.cursor
 
 
-async def _records(api: Xrpc, account: str, members: Sequence[str]) -> list[Follower]:
+async def _records(api: Xrpc, account: str, members: Sequence[str]) -> dict[str, str]:
     asked = [("actor", account), *(("others", member) for member in members)]
     answer = await api.get("app.bsky.graph.getRelationships", asked, _Relationships)
     uris = {one.did: one.followed_by for one in answer.relationships}
-    return [Follower(member, uris.get(member, "")) for member in members]
+    return {member: uris.get(member, "") for member in members}

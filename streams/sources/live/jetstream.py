@@ -19,7 +19,7 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 from yarl import URL
 
 from streams.core.time import format_ms
-from streams.sources.jetstream_wire import COLLECTIONS, StreamEnds
+from streams.sources.jetstream_wire import COLLECTIONS
 from streams.sources.live.backoff import Backoff
 from streams.sources.live.meters import Meters
 from streams.sources.live.source import SourceFailed
@@ -157,7 +157,7 @@ class Connection:
                     self._go_less_far_back()
                 elif not refusal.passes:
                     self._give_up_on(host, why)
-            except (StreamEnds, _GoneSilent) as end:
+            except _GoneSilent as end:
                 why = str(end)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 why = f"{type(error).__name__} {error}".strip()
@@ -169,16 +169,19 @@ class Connection:
             self._meters.reconnected()
             await self._backoff.wait(rest)
 
-    def read(self, host: str, first_us: int, last_us: int) -> None:
+    def read(self, host: str, first_us: int, last_us: int) -> bool:
         """Move the position behind what was read: the times of the first and last message of it.
 
-        A server that no longer has what we ask for begins later: v1 without a word.
+        Returns whether all that was before is lost: a server that no longer has what we ask for
+        begins later, v1 without a word.
         """
         owed, self._owed = self._owed, None
-        if owed is not None and owed.host and (lost := first_us - owed.time_us) > _TOLERANCE_US:
+        lost = first_us - owed.time_us if owed is not None and owed.host else 0
+        if lost > _TOLERANCE_US and owed is not None:
             self._meters.lost(lost / 1_000_000)
             log.error(
-                "What happened from %s to %s is lost: %s no longer has it",
+                "What happened from %s to %s is lost: %s no longer has it. Start again with "
+                "--backfill to learn who has ceased to follow since",
                 format_ms(owed.time_us // 1000),
                 format_ms(first_us // 1000),
                 _shown(host),
@@ -186,6 +189,7 @@ class Connection:
         self._too_old = False
         self._look_back_us = _SURELY_US
         self.position = Position(last_us, host)
+        return lost > _TOLERANCE_US
 
     async def _connect(self, host: str) -> AsyncGenerator[Chunk, None]:
         patience = self._patience
@@ -213,9 +217,9 @@ class Connection:
         finally:
             filling.cancel()
             await asyncio.wait({filling})
-            with suppress(TimeoutError):
-                async with asyncio.timeout(patience.connect):
-                    await socket.close()
+            if not filling.cancelled():
+                filling.exception()  # looked at, so that nobody complains of it
+            await socket.close()
 
     async def _open(self, host: str) -> Socket:
         url = URL(host.rstrip("/") + _PATHS[self._protocol])
@@ -227,6 +231,7 @@ class Connection:
                 autoping=False,
                 max_msg_size=4 * _MAX_MESSAGE,
                 decode_text=False,
+                timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
             )
 
     def _parameters(self) -> list[tuple[str, str]]:

@@ -5,122 +5,37 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from schemas.events import Event, Reason
+from schemas.events import Reason
 from streams.sources.jetstream import GONE_KEPT_US, KEPT_US, Watch
 from streams.sources.jetstream_wire import read_v1, read_v2
-from streams.sources.live.bluesky import Bluesky, _tid_us
-from streams.sources.live.jetstream import LOOK_BACK_US, Patience, Protocol
-from streams.sources.live.meters import Meters
-from streams.sources.live.source import Batch, Kept, SourceFailed
+from streams.sources.live.bluesky import _tid_us
+from streams.sources.live.jetstream import LOOK_BACK_US, Protocol
+from streams.sources.live.source import SourceFailed
 from tests.brokers.clients import run
 from tests.engine.system import await_that
 from tests.sources.live.jetstream_server import JetstreamServer, as_v2
+from tests.sources.live.life import GARBAGE, QUICK, Life, expected, recent
 from tests.sources.live.recording import ACCOUNTS, START_US, recording, tid
 
 SAMPLE = Path(__file__).parents[3] / ".." / "shared" / "data" / "jetstream-v1-sample.jsonl"
 
-QUICK = Patience(ping=0.05, dead=0.3, silent=0.3, silent_longest=1.0, first=0.01, longest=0.05)
-
-GARBAGE = (b"nonsense", b"[]", b'{"did":7}', b"\xff", b'{"$type":"message"}', b'{"a":' * 99_999)
+Play = Callable[..., JetstreamServer]
 
 LINES = recording(seed=1, length=400)
-
-
-def expected(lines: Sequence[bytes], accounts: Sequence[str] = ACCOUNTS) -> list[Event]:
-    """What the lines mean, read once and in order."""
-    watch = Watch(accounts, {}, lambda _uri, _deed: None)
-    found = []
-    for line in lines:
-        try:
-            found += watch.tell(read_v1(line))
-        except ValueError:
-            continue
-    return found
-
-
-class Life:
-    """What became of a source: all that it said and that was delivered, over all its restarts."""
-
-    def __init__(self, server: JetstreamServer, protocol: Protocol = "v1", **options: Any) -> None:
-        self.events: list[Event] = []
-        self.left_out: Counter[str] = Counter()
-        self.refused: list[Reason] = []
-        self.kept = Kept(None, {})
-        self.meters = Meters("bluesky")
-        self.options: dict[str, Any] = {
-            "accounts": ACCOUNTS,
-            "protocol": protocol,
-            "hosts": [server.url],
-            "api": server.url,
-            "patience": QUICK,
-        } | options
-
-    def deliver(self, batch: Batch) -> None:
-        """As one transaction does: everything, or nothing."""
-        self.events += batch.events
-        self.left_out.update(batch.left_out)
-        self.refused += [refused.reason for refused in batch.refused]
-        memory = {**self.kept.memory, **batch.memory}
-        self.kept = Kept(
-            self.kept.cursor if batch.cursor is None else batch.cursor,
-            {key: value for key, value in memory.items() if value is not None},
-        )
-
-    async def go(
-        self, until: Callable[[], bool], crash: Callable[[], bool] = lambda: False
-    ) -> None:
-        """Run, crash and start again; a batch that it crashes with is not delivered."""
-        async with asyncio.timeout(60):
-            while not until():
-                source = Bluesky(meters=self.meters, **self.options)
-                async with aclosing(source.batches(self.kept)) as batches:
-                    async for batch in batches:
-                        if crash():
-                            break
-                        self.deliver(batch)
-                        if until():
-                            return
-
-    def metric(self, name: str) -> float:
-        page = self.meters.page().decode().splitlines()
-        return sum(float(line.split()[-1]) for line in page if line.startswith(f"{name}{{"))
-
-
-@pytest.fixture
-def play() -> Iterator[Callable[..., JetstreamServer]]:
-    """Makes servers; they end with the test."""
-    servers: list[JetstreamServer] = []
-
-    def make(lines: Sequence[bytes] = LINES, **options: Any) -> JetstreamServer:
-        seed = options.pop("seed", 0)
-        server = JetstreamServer(lines, seed)
-        for name, value in options.items():
-            setattr(server, name, value)
-        servers.append(server.__enter__())
-        return server
-
-    yield make
-    for server in servers:
-        server.__exit__()
-
-
-Play = Callable[..., JetstreamServer]
 
 
 @pytest.mark.parametrize("protocol", ["v1", "v2"])
 def test_a_recording_gives_the_same_events_over_a_socket(play: Play, protocol: Protocol) -> None:
     """As read from a file, in either version."""
     wanted = expected(LINES)
-    life = Life(play(), protocol)
+    life = Life(play(LINES), protocol)
     run(life.go(lambda: len(life.events) >= len(wanted)))
     assert life.events == wanted
     assert life.refused == []
@@ -161,7 +76,7 @@ def test_what_bluesky_really_sent_comes_through_cuts(play: Play, protocol: Proto
 def test_a_silent_socket_is_left_and_resumed(play: Play, deaf: bool) -> None:
     """Whether the server still answers pings, or nothing does."""
     wanted = expected(LINES)
-    server = play(silent_after=170, deaf=deaf)
+    server = play(LINES, silent_after=170, deaf=deaf)
     life = Life(server)
     run(life.go(lambda: len(life.events) >= len(wanted)))
     assert life.events == wanted
@@ -188,7 +103,7 @@ def test_an_idle_feed_is_asked_less_and_less_often_and_keeps_its_heart(play: Pla
 
 def test_another_host_is_tried_when_one_is_gone(play: Play) -> None:
     """And reads again a little more of it: clocks of hosts differ."""
-    first, second = play(), play()
+    first, second = play(LINES), play(LINES)
     wanted = expected(LINES)
     half = len(wanted) // 2
     life = Life(first, hosts=[first.url, second.url])
@@ -208,13 +123,7 @@ def test_what_the_server_no_longer_has_is_said_aloud_and_passed_over(
     play: Play, protocol: Protocol, caplog: pytest.LogCaptureFixture
 ) -> None:
     """v2 refuses the cursor; v1 begins later without a word, which the first message betrays."""
-    now_us = time.time_ns() // 1000
-    shift = now_us - START_US - 400 * 20_000_000
-    lines = [
-        line.replace(str(us).encode(), str(us + shift).encode())
-        for line in LINES
-        for us in [json.loads(line)["time_us"]]
-    ]
+    lines = recent(LINES)
     server = play(lines[:200])
     life = Life(server, protocol)
     before = expected(lines[:200])
@@ -231,7 +140,7 @@ def test_what_the_server_no_longer_has_is_said_aloud_and_passed_over(
 
 def test_a_server_that_is_busy_is_left_alone_as_long_as_it_asks(play: Play) -> None:
     """And asked again then."""
-    server = play(refusals=[(429, {"Retry-After": "0.2"}), (503, {})])
+    server = play(LINES, refusals=[(429, {"Retry-After": "0.2"}), (503, {})])
     life = Life(server)
     begun = time.monotonic()
     run(life.go(lambda: len(life.events) > 0))
@@ -240,7 +149,7 @@ def test_a_server_that_is_busy_is_left_alone_as_long_as_it_asks(play: Play) -> N
 
 def test_hosts_that_know_no_such_stream_end_the_source_with_advice(play: Play) -> None:
     """A wrong address or protocol is not retried for ever."""
-    server = play(refusals=[(404, {})] * 2)
+    server = play(LINES, refusals=[(404, {})] * 2)
     life = Life(server, hosts=[server.url, server.url + "/elsewhere"])
     with pytest.raises(SourceFailed, match="--protocol right"):
         run(life.go(lambda: False))
@@ -248,7 +157,7 @@ def test_hosts_that_know_no_such_stream_end_the_source_with_advice(play: Play) -
 
 def test_a_handle_is_resolved_and_an_unknown_one_named(play: Play) -> None:
     """A DID needs nobody."""
-    server = play(handles={"acme.example": ACCOUNTS[0]})
+    server = play(LINES, handles={"acme.example": ACCOUNTS[0]})
     wanted = expected(LINES, ACCOUNTS[:1])
     life = Life(server, accounts=["@acme.example"])
     run(life.go(lambda: len(life.events) >= len(wanted)))
@@ -302,6 +211,32 @@ def test_a_backfill_counts_todays_followers_and_their_later_end(play: Play) -> N
     run(life.go(lambda: True))
     assert pages == 4
     assert server.requests == []
+
+
+def test_after_a_gap_a_backfill_ends_the_follows_that_ended_in_it(play: Play) -> None:
+    """Nothing told of their end; the list of today's followers does, by whom it lacks."""
+    old = START_US - 100 * LOOK_BACK_US
+    everybody = [(f"did:plc:m{n:03d}", follow_record(f"did:plc:m{n:03d}", old)) for n in range(9)]
+    lines = recent(recording(seed=3, length=30, step_us=3_600_000_000))
+    server = play([])
+    server.followers = {ACCOUNTS[0]: everybody}
+    mark = f"backfill {ACCOUNTS[0]}"
+    life = Life(server, backfill=True, accounts=ACCOUNTS[:1])
+    run(life.go(lambda: mark in life.kept.memory))
+    server.tell(lines[:10])
+    life.options["backfill"] = False
+    told = str(json.loads(lines[9])["time_us"] // 10_000).encode()
+    run(life.go(lambda: told in (life.kept.cursor or b"")))
+    server.tell(lines[10:])
+    server.oldest = 20
+    run(life.go(lambda: mark not in life.kept.memory))
+    server.followers = {ACCOUNTS[0]: everybody[2:]}
+    life.options["backfill"] = True
+    run(life.go(lambda: mark in life.kept.memory))
+    ids = {uri for _, uri in everybody}
+    seeds = [(event.id, event.op) for event in life.events if event.id in ids]
+    ended = [(uri, "remove") for _, uri in everybody[:2]]
+    assert seeds == [*((uri, "add") for _, uri in everybody), *ended]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -11,13 +11,10 @@ from streams.sources.live.bluesky import Bluesky
 from streams.sources.live.jetstream import Protocol
 from streams.sources.live.meters import Meters
 from streams.sources.live.source import Source
-from tests.engine.conftest import new_system
 from tests.sources.live.contract import Case, SourceContract
 from tests.sources.live.jetstream_server import JetstreamServer
+from tests.sources.live.life import GARBAGE, QUICK, expected
 from tests.sources.live.recording import ACCOUNTS, START_US, recording
-from tests.sources.live.test_bluesky import GARBAGE, QUICK, expected
-
-__all__ = ["new_system"]
 
 LENGTH = 1500
 
