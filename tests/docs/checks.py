@@ -15,6 +15,7 @@ from streams.alerting.build import groups
 from streams.alerting.rules import Record
 from streams.alerting.thresholds import DEFAULTS
 from streams.cli import main
+from streams.cli.source.mastodon import TOKEN
 from streams.core.series import FAMILIES
 from streams.metrics.names import METRICS
 from streams.settings import Settings
@@ -94,7 +95,7 @@ def unknown_variables(page: Page) -> list[str]:
     """Every environment variable is a setting, or one of the few beside them."""
     settings = {f"CLOSEKNIT_{name.upper()}" for name in Settings.model_fields}
     secrets = {f"CLOSEKNIT_{name}_PASSWORD_FILE" for name in ("SASL", "SSL")}
-    others = {"CLOSEKNIT_CHAOS_SEED", "CLOSEKNIT_CONFIG", "CLOSEKNIT_REQUIRE_ALL"}
+    others = {"CLOSEKNIT_CHAOS_SEED", "CLOSEKNIT_CONFIG", "CLOSEKNIT_REQUIRE_ALL", TOKEN}
     known = settings | secrets | others
     return sorted(set(re.findall(r"CLOSEKNIT_[A-Z]\w*", page.text)) - known)
 

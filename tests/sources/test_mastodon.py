@@ -163,8 +163,10 @@ anything = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["id", "type", "created_at", "account", "acct", "status", "reblog", "mentions"]
-                + ["in_reply_to_account_id", "in_reply_to_id"]
+                [
+                    *("id", "type", "created_at", "account", "acct", "status", "reblog"),
+                    *("mentions", "in_reply_to_account_id", "in_reply_to_id"),
+                ]
             ),
             inner,
             max_size=5,

@@ -118,7 +118,8 @@ def _token(file: Path | None) -> str:
     try:
         token = os.environ.get(TOKEN, "") if file is None else file.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"the token cannot be read from {where}: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise click.UsageError(f"the token cannot be read from {where}: {reason}") from None
     token = token.strip()
     if not token:
         raise click.UsageError(
