@@ -32,7 +32,7 @@ from streams.dead_letters import (
 )
 from streams.export import relationships
 from streams.settings.lists import InvalidList, read_accounts, read_ignored
-from streams.sources import Csv, Jetstream, Jsonl, Malformed, Source
+from streams.sources import Csv, Jetstream, Jsonl, Malformed, Reader
 from tests.fuzz.damage import PIECES, damaged
 from tests.fuzz.packed import END_MS, well_made
 from tests.model.recount import milliseconds
@@ -146,7 +146,7 @@ def a_partition_record_is_accepted_only_if_it_says_where_to_read_on(value: bytes
 # -- replays
 
 
-def every_event_of_a_replay_is_one(source: Source, text: bytes) -> None:
+def every_event_of_a_replay_is_one(source: Reader, text: bytes) -> None:
     """A line is malformed, left out, or an event that the engine and its schema accept."""
     for item in source.read(text.splitlines(keepends=True)):
         if isinstance(item, Malformed):
