@@ -13,7 +13,8 @@ from streams.table.halt import (
     UnfitState,
     Unreadable,
 )
-from streams.table.table import RelationshipsTable, TableSettings
+from streams.table.settings import TableSettings
+from streams.table.table import RelationshipsTable
 
 __all__ = [
     "BrokenInvariant",

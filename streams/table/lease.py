@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from aiokafka import AIOKafkaProducer
-
 from streams.core.formats import PREVIOUS, stored
 from streams.core.partition import Partition
 from streams.core.partition_record import KEY, PartitionRecord, Position
+from streams.table.producer import Producer
 
 
 class Outgoing(NamedTuple):
@@ -53,7 +52,7 @@ class Lease:
             those that a snapshot stands for are in neither.
     """
 
-    def __init__(self, number: int, state: Partition, producer: AIOKafkaProducer) -> None:
+    def __init__(self, number: int, state: Partition, producer: Producer) -> None:
         self.number = number
         self.state = state
         self.producer = producer

@@ -4,31 +4,28 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from faust.types import TP
 
 from schemas.events import TOPIC_OF
-from streams.brokers.compatibility import accommodate
 from streams.core.admission import REROUTED_FROM
 from streams.core.dead_letter import dead_letter_headers
-from streams.core.formats import UnknownFormat, to_write
+from streams.core.formats import UnknownFormat
 from streams.core.packing import CorruptValue
-from streams.core.partition import Applied, Misplaced, Outcome, Partition, Refused, Rules
+from streams.core.partition import Applied, Misplaced, Outcome, Refused
 from streams.core.partition_record import Position
 from streams.metrics.meters import Meters
 from streams.metrics.view import PartitionView
-from streams.table.cap import Cap, Watch
-from streams.table.fit import misfit, value_settings
-from streams.table.halt import BrokenInvariant, FlushFailed, Halt, RecoveryStuck, UnfitState
+from streams.table.cap import Watch
+from streams.table.fit import value_settings
+from streams.table.halt import BrokenInvariant, FlushFailed, Halt, UnfitState
 from streams.table.lease import Lease, Outgoing
-from streams.table.producer import Producer
-from streams.table.recovery import STUCK_AFTER, read_back, source_logs
-from streams.table.resume import resume
+from streams.table.settings import TableSettings
 from streams.table.snapshots import Snapshots
 from streams.table.sources import Ask, Sources
+from streams.table.takeover import new_lease, recover, shut_out_earlier
 from streams.table.transaction import commit
 
 log = logging.getLogger(__name__)
@@ -42,41 +39,6 @@ class ChunkLike(Protocol):
     start: int
     end: int
     records: Sequence[Any]
-
-
-class TableSettings(NamedTuple):
-    """What the table must know of the settings.
-
-    Attributes:
-        app: prefix of the transactional ids.
-        kinds: the kind of event that each source topic carries.
-        changelog: the compacted topic that holds the values.
-        dead_letters: the topic for refused records.
-        rules: how records are admitted and applied.
-        kafka: how to reach the brokers, as keyword arguments of aiokafka's clients.
-        transaction_timeout_ms: how long the broker waits for a transaction to end.
-        request_timeout_ms: how long a request to the broker may take.
-        max_dirty: dirty relationships and records to send, of all partitions, after which a flush
-            is due at once.
-        snapshots: directory of local snapshots, None for none.
-        snapshot_after: see `Snapshots`.
-        cap: how much of a source topic may be invalid.
-        state_format: the format to write values in; None: see `streams.core.formats.to_write`.
-    """
-
-    app: str
-    kinds: Mapping[str, str]
-    changelog: str
-    dead_letters: str
-    rules: Rules
-    kafka: Mapping[str, Any]
-    transaction_timeout_ms: int
-    request_timeout_ms: int
-    max_dirty: int
-    snapshots: Path | None = None
-    snapshot_after: int = 20_000
-    cap: Cap = Cap()
-    state_format: int | None = None
 
 
 class RelationshipsTable:
@@ -353,11 +315,16 @@ class RelationshipsTable:
         new = sorted(numbers - self._leases.keys())
         if not new:
             return True
-        await asyncio.gather(*(self._acquire(number) for number in new))
+        leases = [new_lease(number, self._settings) for number in new]
+        self._leases.update(zip(new, leases, strict=True))
+        await asyncio.gather(*(shut_out_earlier(lease, self._settings) for lease in leases))
         if not still_current():
             return False
         try:
-            return await self._recover([self._leases[number] for number in new], still_current)
+            topic_ids = await self._topic_ids({*self.topics, self._settings.changelog})
+            recovered = await recover(
+                leases, self._settings, topic_ids, self._snapshots, still_current
+            )
         except UnfitState:
             raise
         except UnknownFormat as error:
@@ -367,27 +334,11 @@ class RelationshipsTable:
         except CorruptValue as error:
             log.debug("The corrupt value is that of the key %r", error.key)
             self._halt(BrokenInvariant(str(error)))
-
-    async def _acquire(self, number: int) -> None:
-        producer = Producer(
-            **self._settings.kafka,
-            transactional_id=f"{self._settings.app}-{number}",
-            transaction_timeout_ms=self._settings.transaction_timeout_ms,
-            request_timeout_ms=self._settings.request_timeout_ms,
-            acks="all",
-            max_batch_size=512 << 10,  # a broker takes batches of up to 1 MiB, headers included
-            max_request_size=64 << 20,
-        )
-        self._leases[number] = Lease(number, Partition(number, self._settings.rules), producer)
-        try:
-            async with asyncio.timeout(STUCK_AFTER):
-                await producer.start()
-        except TimeoutError as error:
-            raise RecoveryStuck(
-                f"an earlier transaction of {self._settings.app}-{number} did not end within "
-                f"{STUCK_AFTER:.0f} s, or no broker answers: is the one that leads the changelog's "
-                "partition up, and its max.message.bytes large enough?"
-            ) from error
+        if recovered:
+            for lease in leases:
+                lease.state.tell_time(self._now())
+                lease.recovered = True
+        return recovered
 
     def _release(self, number: int) -> None:
         lease = self._leases.pop(number)
@@ -396,63 +347,6 @@ class RelationshipsTable:
         task = asyncio.ensure_future(_close(lease.producer))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
-
-    async def _recover(self, leases: list[Lease], still_current: Callable[[], bool]) -> bool:
-        topic_ids = await self._topic_ids({*self.topics, self._settings.changelog})
-        consumer = accommodate(
-            AIOKafkaConsumer(
-                **self._settings.kafka,
-                isolation_level="read_committed",
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                request_timeout_ms=self._settings.request_timeout_ms,
-                max_partition_fetch_bytes=4 << 20,
-                fetch_max_wait_ms=50,
-                retry_backoff_ms=20,
-            )
-        )
-        await consumer.start()
-        try:
-            # First what the broker answers at once: a consumer that has partitions answers after
-            # its long polls.
-            numbers = [lease.number for lease in leases]
-            logs = await source_logs(consumer, self.topics, numbers, topic_ids)
-            if not await read_back(
-                consumer,
-                self._settings.changelog,
-                topic_ids.get(self._settings.changelog),
-                leases,
-                self._snapshots,
-                still_current,
-            ):
-                return False
-        finally:
-            await consumer.stop()
-        if not still_current():
-            return False
-        for lease in leases:
-            self._check_fit(lease)
-            was = lease.flushed.format if lease.flushed else None
-            lease.format = to_write(self._settings.state_format, was)
-            for topic in self.topics:
-                name, log_now = f"{topic}/{lease.number}", logs[topic, lease.number]
-                offset, warning = resume(name, lease.positions.get(topic), log_now)
-                if warning:
-                    log.error(warning)
-                lease.positions[topic] = Position(offset=offset, topic_id=log_now.topic_id)
-            lease.state.tell_time(self._now())
-            lease.recovered = True
-        return True
-
-    def _check_fit(self, lease: Lease) -> None:
-        if lease.flushed is None:
-            return
-        if differing := misfit(lease.flushed.settings, self._value_settings):
-            raise UnfitState(
-                f"the changelog was written with other settings than this worker has: {differing}. "
-                "Values depend on them: set them back, or rebuild everything from the source "
-                "topics with: closeknit reset"
-            )
 
     @property
     def unflushed(self) -> bool:

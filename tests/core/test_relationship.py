@@ -349,8 +349,8 @@ def test_strength_does_not_notice_eviction(interactions, rounds):
     clock = HOUR0 + 40_000
     value = None
     expected = 0.0
-    for i, (code, hours) in enumerate(interactions * rounds):
-        at = T0 + hours * HOUR_MS
+    for i, (code, hours_ago) in enumerate(interactions * rounds):
+        at = (clock - hours_ago) * HOUR_MS
         value = packed_change(value, code, True, str(i), at, False, clock, STRENGTH)[0]
         weight = getattr(STRENGTH, INTERACTIONS[code][0])
         expected += weight * 2 ** (-(clock // 24 - at // DAY_MS) / 14)

@@ -266,9 +266,11 @@ def test_what_is_recorded_of_an_account_is_the_sum_over_both_workers(stack):
         found = stack.ask(f'sum(account:{series}{{account="{ACCOUNT}"}})')
         return found.get(frozenset())
 
-    await_that(lambda: recorded("closeknit_followers:sum") is not None, "followers are recorded")
-    assert recorded("closeknit_followers:sum") == stack.counted("closeknit_followers")
-    assert recorded("closeknit_relationships:sum") == stack.counted("closeknit_relationships")
+    for name in ("closeknit_followers", "closeknit_relationships"):
+        # What was recorded while the workers caught up was less.
+        await_that(
+            lambda name=name: recorded(f"{name}:sum") == stack.counted(name), f"{name} is recorded"
+        )
 
 
 def test_the_health_check_of_the_compose_file_finds_it_healthy(stack):

@@ -1,6 +1,5 @@
 """What the pages say is so: every name in them is one that the code has."""
 
-import inspect
 import re
 from typing import Any
 
@@ -113,15 +112,16 @@ def test_the_glossary_has_every_word_that_a_number_bears(words: Any) -> None:
     assert {str(word) for word in words} <= glossary
 
 
-def test_each_exit_code_of_a_halt_is_explained() -> None:
-    rows = Page.read("docs/operations.md").rows()
-    explained = {(name.strip("`"), code) for code, name, *_ in (r for r in rows if len(r) == 4)}
-    halts = {
-        (name, str(found.code))
-        for name, found in inspect.getmembers(halt, inspect.isclass)
-        if found is not halt.Halt
-    }
-    assert halts <= explained
+def test_the_exit_codes_are_those_of_the_code_and_of_the_unit_file() -> None:
+    """Each `Halt` has its row, and systemd stops where a restart is of no use."""
+    page = Page.read("docs/operations.md")
+    text = page.sections(2)["Exit codes of a worker"]
+    rows = re.findall(r"^\| (\d+) \| (?:`(\w+)` )?\| (\S+) \|", text, re.MULTILINE)
+    named = {name: int(code) for code, name, _ in rows if name}
+    assert named == {one.__name__: one.code for one in halt.Halt.__subclasses__()}
+    assert {int(code) for code, *_ in rows} - set(named.values()) == {0, 1, 2, 3}
+    (prevented,) = re.findall(r"RestartPreventExitStatus=(.*)", page.text)
+    assert prevented.split() == [code for code, _, again in rows if again == "no"]
 
 
 def test_each_alert_has_a_runbook_where_its_link_leads_and_each_series_a_meaning() -> None:

@@ -65,21 +65,6 @@ def test_a_worker_told_to_stop_while_the_broker_is_away_stops_in_time(
     assert "Nothing is lost" in patient.said() or "Everything is flushed" in patient.said()
 
 
-def test_a_topic_recreated_and_refilled_under_a_worker_is_read_from_its_start_and_once(
-    kafka_system: System,
-) -> None:
-    """Refilled beyond the old offsets, so that reading on would look right and skip records."""
-    worker = at_work(kafka_system)
-    worker.signal(signal.SIGSTOP)
-    kafka_system.recreate(kafka_system.topic("like"))
-    kafka_system.replay({**LIKE, "id": f"new-{n}", "member": "ada"} for n in range(90))
-    worker.signal(signal.SIGCONT)
-    assert worker.wait() == 72, worker.said()[-3000:]
-    assert "was deleted and created anew while it was read" in worker.said()
-    assert "was deleted and created anew" in kafka_system.catch_up().said()
-    assert kafka_system.relationships()["brand", "ada"]["inbound"]["like"]["total"] == 95
-
-
 def test_a_strange_header_neither_stops_a_worker_nor_whoever_reads_dead_letters(
     kafka_system: System,
 ) -> None:

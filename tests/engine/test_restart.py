@@ -1,26 +1,34 @@
-"""A worker that is killed and started again goes on where it was, and nobody else notices."""
+"""A worker that is killed and started again goes on where it was, and nobody else notices.
 
-import random
+That it does so whenever it is killed is told in `tests/faults/test_workers.py`.
+"""
+
 import re
+from functools import cache
+from typing import Any
 
 import pytest
 
 from streams.core.series import FAMILIES
-from tests.engine.system import System, Worker, await_that, replaying
-from tests.engine.test_faults import (
-    WORLDS,
-    applied,
-    assert_nothing_lost_or_doubled,
-    busy,
-    caught_up,
-    recounted,
-    world,
-)
+from tests.engine.system import System, Worker, await_that
 from tests.engine.test_recorded import assert_equal_to_the_recount
+from tests.model import worlds
+from tests.model.recount import Recount
 
 pytestmark = pytest.mark.kafka
 
+WORLDS, MOVES = 12, 300
 FROM = re.compile(r"Recovered .*: ([\d,]+) from snapshots, ([\d,]+) records from the changelog")
+
+
+@cache
+def story() -> list[dict[str, Any]]:
+    """Some small seeded worlds, each with accounts of its own."""
+    return [
+        event if event["kind"] == "tick" else {**event, "account": f"{n}-{event['account']}"}
+        for n in range(WORLDS)
+        for event in worlds.tell(worlds.random_moves(n, MOVES))
+    ]
 
 
 def recovered_from(worker: Worker) -> tuple[int, int]:
@@ -34,29 +42,9 @@ def snapshots_of(worker: Worker) -> int:
     return len(worker.counts("closeknit_snapshot_bytes", "partition"))
 
 
-def test_killed_at_random_while_it_writes_snapshots_it_leaves_the_same_tables(
-    kafka_system: System,
-) -> None:
-    """Snapshots all the time, so that a kill falls into them; and it does start from them."""
-    chance = random.Random(11)
-    from_snapshots = 0
-    with replaying(kafka_system, world(), rate=2500):
-        for _ in range(6):
-            worker = busy(kafka_system, group_instance_id="phoenix", snapshot_after="1")
-            worker.await_ready()
-            from_snapshots += recovered_from(worker)[0]
-            enough = chance.randrange(1, 2500)
-            await_that(
-                lambda w=worker, n=enough: applied(w) >= n or caught_up(w), f"{enough} are read"
-            )
-            worker.kill()
-    assert from_snapshots
-    assert_nothing_lost_or_doubled(kafka_system)
-
-
 def test_after_a_restart_it_shows_what_it_showed_before(kafka_system: System) -> None:
     """The relationships of a snapshot are counted as those of the changelog are."""
-    kafka_system.replay(world())
+    kafka_system.replay(story())
     worker = kafka_system.worker(group_instance_id="phoenix", snapshot_after="1")
     worker.await_ready()
     await_that(lambda: caught_up(worker), "everything is applied")
@@ -73,7 +61,7 @@ def test_after_a_restart_it_shows_what_it_showed_before(kafka_system: System) ->
 
 def test_a_quick_restart_moves_nothing(kafka_system: System) -> None:
     """With a name of its own a worker has its partitions again; the other sees no rebalance."""
-    kafka_system.replay(world())
+    kafka_system.replay(story())
 
     def start(name: str) -> Worker:
         folder = kafka_system.folder / name
@@ -100,7 +88,12 @@ def test_a_quick_restart_moves_nothing(kafka_system: System) -> None:
     for worker in (first, again):
         worker.kill()
     kafka_system.catch_up()
-    assert_equal_to_the_recount(kafka_system, recounted())
+    assert_equal_to_the_recount(kafka_system, Recount().read_all(story()))
+
+
+def caught_up(worker: Worker) -> bool:
+    ready = worker.counts("closeknit_partition_ready", "partition")
+    return bool(ready) and not worker.counts("closeknit_consumer_lag_records", "partition")
 
 
 def census_of(worker: Worker) -> set[str]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from streams.cli import main
-from streams.table import producer, recovery, table
+from streams.table import producer, recovery, snapshot_file, snapshots, takeover
 
 Spring = Callable[[], None]
 
@@ -49,23 +49,33 @@ def committed(spring: Spring) -> None:
 
 def acquired(spring: Spring) -> None:
     """The earlier owner is shut out, and the changelog not read."""
-    _before(table, "source_logs", spring)
+    _before(takeover, "source_logs", spring)
+
+
+def loaded(spring: Spring) -> None:
+    """The snapshot of a partition is in memory, if it has one, and the changelog not read."""
+    _after(snapshots.Snapshots, "load", spring)
 
 
 def recovering(spring: Spring) -> None:
-    """A part of the changelog is read."""
-    restore = recovery.restore
-
-    def partly(*arguments: Any) -> None:
-        restore(*arguments)
-        spring()
-
-    recovery.restore = partly
+    """A part of the changelog is read; or there is nothing in it that a snapshot has not."""
+    _at_once_after(recovery, "restore", spring)
+    _at_once_after(snapshots.Snapshots, "recovered", spring)
 
 
 def recovered(spring: Spring) -> None:
     """All of the changelog is read, and nothing else."""
-    _after(table, "read_back", spring)
+    _after(takeover, "read_back", spring)
+
+
+def copying(spring: Spring) -> None:
+    """A part of a snapshot is written."""
+    _at_once_after(snapshot_file.Writer, "add", spring)
+
+
+def copied(spring: Spring) -> None:
+    """A snapshot has taken the place of the one before, and nobody knows yet."""
+    _at_once_after(snapshot_file.Writer, "finish", spring)
 
 
 def _before(owner: Any, name: str, spring: Spring) -> None:
@@ -89,10 +99,28 @@ def _after(owner: Any, name: str, spring: Spring) -> None:
     setattr(owner, name, sprung)
 
 
-POINTS: dict[str, Callable[[Spring], None]] = {
-    point.__name__: point
-    for point in (begun, sent, committing, committed, acquired, recovering, recovered)
-}
+def _at_once_after(owner: Any, name: str, spring: Spring) -> None:
+    original = getattr(owner, name)
+
+    def sprung(*arguments: Any, **named: Any) -> Any:
+        result = original(*arguments, **named)
+        spring()
+        return result
+
+    setattr(owner, name, sprung)
+
+
+Point = Callable[[Spring], None]
+
+
+def _named(*points: Point) -> dict[str, Point]:
+    return {point.__name__: point for point in points}
+
+
+FLUSH = _named(begun, sent, committing, committed)
+RECOVERY = _named(acquired, loaded, recovering, recovered)
+SNAPSHOT = _named(copying, copied)
+POINTS = {**FLUSH, **RECOVERY, **SNAPSHOT}
 
 
 def lay(point: str, times: int, number: signal.Signals) -> None:

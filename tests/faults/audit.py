@@ -55,6 +55,20 @@ class Audit:
         """Read what is new in the logs; return what is wrong with it."""
         return [*self._sources(), *self._letters()]
 
+    def owed(self) -> list[str]:
+        """What is missing in the logs as they were read: it may still be under way."""
+        absent = len(self._load.sent) - sum(map(bool, self._arrived))
+        found = [
+            *([f"{absent} records of the load are in no topic"] if absent else ()),
+            *([f"never re-sent: {self._examples(self._due_strays)}"] if self._due_strays else ()),
+            *(
+                [f"neither in tables nor dead letters: {self._examples(self._due_letters)}"]
+                if self._due_letters
+                else ()
+            ),
+        ]
+        return [*found, *self._reader.held_back()] if found else []
+
     def _sources(self) -> Iterator[str]:
         resent: list[Record] = []
         for record in self._reader.read(*self._kinds):
@@ -67,11 +81,6 @@ class Audit:
                 yield from self._arrival(record)
         for record in resent:
             yield from self._return(record)
-        if self._due_strays:
-            yield f"never re-sent: {self._examples(self._due_strays)}"
-        counts = Counter(self._arrived)
-        if len(self._arrived) < len(self._load.sent) or counts[0]:
-            yield f"{counts[0]} records of the load are in no topic"
 
     def _arrival(self, record: Record) -> Iterator[str]:
         serial = int(record.header(SERIAL) or -1)
@@ -117,8 +126,6 @@ class Audit:
                 yield f"{record.origin}: a dead letter too many, of {origin}"
                 continue
             yield from _verbatim(record, self._load.sent[serial], serial)
-        if self._due_letters:
-            yield f"neither in tables nor dead letters: {self._examples(self._due_letters)}"
 
     def _examples(self, due: dict[Origin, int]) -> str:
         some = [f"{origin} {self._load.sent[n]}" for origin, n in list(due.items())[:3]]

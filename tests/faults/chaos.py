@@ -16,14 +16,14 @@ from typing import NamedTuple
 
 from tests.brokers.kafka import Kafka
 from tests.engine.system import await_that
-from tests.faults.ambush import POINTS
+from tests.faults.ambush import POINTS, RECOVERY
 from tests.faults.crew import Place
 from tests.faults.topics import TOO_SMALL, altered
 from tests.faults.trial import Trial
 
 SEED = "CLOSEKNIT_CHAOS_SEED"
 #: Of a worker that is told to leave in the middle of something else, or while it starts.
-ENDS = (0, 1, 3, 75, 76, -signal.SIGTERM, -signal.SIGKILL)
+ENDS = (0, 1, 3, 69, 71, 75, 76, -signal.SIGTERM, -signal.SIGKILL)
 SESSION = 6.0  # seconds, in all trials
 
 
@@ -114,7 +114,7 @@ class Chaos:
     def ambush(self) -> None:
         if place := self._victim():
             point, times = self._chance.choice(sorted(POINTS)), self._chance.randrange(1, 20)
-            if point in {"acquired", "recovering", "recovered"}:
+            if point in RECOVERY:
                 times = 1
             self._tell(f"{place.name} killed at {point}:{times}", "kill -9 in a flush or recovery")
             self.crew.kill(place)

@@ -58,6 +58,23 @@ class Reader:
                     )
             self._next.update({tp: consumer.position(tp) for tp in places})
 
+    def ends(self, topic: str) -> list[int]:
+        """Where the committed records of each partition end."""
+        places = [TopicPartition(topic, n) for n in range(self._partitions)]
+        with closing(self._consumer()) as consumer:
+            ends = committed_ends(consumer, places)
+        return [ends[place] for place in places]
+
+    def held_back(self) -> list[str]:
+        """Where records wait for a transaction to end, of all that was ever read."""
+        with closing(self._consumer()) as committed, closing(self._consumer(False)) as every:
+            ends = committed_ends(committed, list(self._next))
+            return [
+                f"{tp.topic}/{tp.partition}: a transaction is open from {ends[tp]} on, of {end}"
+                for tp, end in committed_ends(every, list(self._next)).items()
+                if ends[tp] < end
+            ]
+
     def last_value(self, topic: str, number: int, key: bytes, within: int = 2000) -> bytes | None:
         """The newest value of a key among the last records of a partition, or of all of them."""
         tp = TopicPartition(topic, number)
@@ -74,10 +91,10 @@ class Reader:
                     return value
         return None
 
-    def _consumer(self) -> KafkaConsumer:
+    def _consumer(self, committed: bool = True) -> KafkaConsumer:
         return KafkaConsumer(
             bootstrap_servers=self._bootstrap,
-            isolation_level="read_committed",
+            isolation_level="read_committed" if committed else "read_uncommitted",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=50,

@@ -44,8 +44,8 @@ def audited(logs: list[Record]) -> list[str]:
     def read(*topics: str) -> list[Record]:
         return [record for record in logs if record.origin.topic in topics]
 
-    audit._reader = cast(Reader, SimpleNamespace(read=read))
-    return audit.follow()
+    audit._reader = cast(Reader, SimpleNamespace(read=read, held_back=list))
+    return [*audit.follow(), *audit.owed()]
 
 
 def test_logs_that_are_as_they_should_be_are_passed() -> None:

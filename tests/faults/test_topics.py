@@ -1,6 +1,7 @@
 """Nothing lost and nothing counted twice, on real Apache Kafka, whatever happens to topics."""
 
 import signal
+from operator import gt
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,35 @@ def test_a_partition_without_a_leader_ends_its_workers_until_it_has_one_again(
             other.start()
             trial.end()
             move(trial.system, TopicPartition(trial.system.settings.changelog, 0), node=1)
+
+
+def test_a_topic_recreated_and_refilled_under_workers_is_read_from_its_start_and_once(
+    real_kafka: Broker, new_trial: NewTrial
+) -> None:
+    """Refilled beyond the old offsets while they are frozen: to read on would look right to them.
+
+    They end (72) with nothing of the new topic written down, and the next ones begin at its start.
+    """
+    with new_trial(real_kafka, seed=24, size=2) as trial:
+        trial.at_work()
+        assert not trial.pause()  # so that nothing of the old one is lost with it
+        likes, reader = trial.system.topic("like"), Reader(trial.system.settings.broker, 4)
+        before, working = reader.ends(likes), trial.crew.workers()
+        for place in trial.crew.places:
+            trial.crew.pause(place)
+        trial.system.recreate(likes)
+        trial.audit.recreated("like")
+        trial.did("source topic deleted, created anew and refilled")
+        trial.load.resume()
+        await_that(
+            lambda: all(map(gt, reader.ends(likes), before)), "it holds more than the old one did"
+        )
+        trial.crew.expected.add(72)
+        for place in trial.crew.places:
+            trial.crew.resume(place)
+        assert [worker.wait() for worker in working] == [72, 72], working[0].said()[-3000:]
+        assert all("created anew while it was read" in worker.said() for worker in working)
+        trial.end()
 
 
 def like(number: int, member: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Nothing lost and nothing counted twice, on real Apache Kafka, whatever happens to workers."""
 
 import random
+import re
 import signal
 
 import pytest
@@ -11,19 +12,27 @@ from streams.topics import administration
 from tests.conftest import Broker
 from tests.engine.system import System, Worker, await_that, replaying
 from tests.engine.test_recorded import assert_equal_to_the_recount, recounted
-from tests.faults.ambush import POINTS
+from tests.faults.ambush import FLUSH, RECOVERY, SNAPSHOT
 from tests.faults.conftest import NewTrial
 from tests.model import collegemsg
 
 pytestmark = pytest.mark.kafka
 
-FLUSH = {"begun", "sent", "committing", "committed"}
+FROM_SNAPSHOTS = re.compile(r"Recovered [1-9].*: [1-9][\d,]* from snapshots")
+PARTS = {
+    point: part
+    for part, points in {"flush": FLUSH, "recovery": RECOVERY, "snapshot": SNAPSHOT}.items()
+    for point in points
+}
 
 
 def test_workers_killed_twelve_times_at_random_moments_leave_the_same_tables(
     real_kafka: Broker, new_trial: NewTrial
 ) -> None:
-    """Three of them, of which one has no lasting name, so that it is mourned before it is back."""
+    """Three of them, of which one has no lasting name, so that it is mourned before it is back.
+
+    They write snapshots all the time, so that a kill falls into that, too; and start from them.
+    """
     chance = random.Random(7)
     with new_trial(real_kafka, seed=1, size=3) as trial:
         for _ in range(12):
@@ -32,6 +41,8 @@ def test_workers_killed_twelve_times_at_random_moments_leave_the_same_tables(
             trial.crew.kill(victim)
             trial.did("kill -9 of a worker")
         trial.end()
+        logs = [log.read_text() for log in trial.system.folder.glob("worker-*.log")]
+        assert sum(bool(FROM_SNAPSHOTS.search(log)) for log in logs) >= 3
 
 
 def test_workers_that_join_and_leave_under_load_leave_the_same_tables(
@@ -106,17 +117,17 @@ def aborted(system: System) -> bool:
     return any(one.state == TransactionState.COMPLETE_ABORT for one in found)
 
 
-def test_a_worker_killed_anywhere_in_a_flush_or_a_recovery_leaves_the_same_tables(
+def test_a_worker_killed_anywhere_in_a_flush_a_recovery_or_a_snapshot_leaves_the_same_tables(
     real_kafka: Broker, new_trial: NewTrial
 ) -> None:
     """At each point of the ambush; before and in the commit also well into its work."""
     with new_trial(real_kafka, seed=5, size=1) as trial:
         crew, (place,) = trial.crew, trial.crew.places
-        for point in POINTS:
+        for point, part in PARTS.items():
             for times in (1, 30) if point in {"sent", "committing"} else (1,):
                 doomed = crew.start(place, f"{point}:{times}:KILL")
                 assert doomed.wait() == -signal.SIGKILL, doomed.said()[-3000:]
-                trial.did("kill -9 in a flush" if point in FLUSH else "kill -9 in a recovery")
+                trial.did(f"kill -9 in a {part}")
                 crew.tend()
         trial.end()
 

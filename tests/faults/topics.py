@@ -11,13 +11,13 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from streams.topics import administration, find
 from tests.engine.system import System, await_that
 
-#: Compacts whatever can be compacted, at once: see `HASTY` for the broker's part.
+#: Compacts whatever can be compacted, at once: see `HASTY` for the broker's part. Deletions stay
+#: for their day, without which no worker would start: it could not trust its snapshots.
 HARD_COMPACTION = {
     "segment.ms": "100",
     "segment.bytes": "1048576",
     "min.cleanable.dirty.ratio": "0.001",
     "max.compaction.lag.ms": "100",
-    "delete.retention.ms": "0",
 }
 
 #: Takes no flush and no dead letter, but the marks that end a transaction: without those it would

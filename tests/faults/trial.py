@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from types import TracebackType
@@ -17,6 +18,7 @@ from tests.faults.report import Tally
 from tests.model.recount import SERIES, series
 
 SHOWN = 5
+FLUSHED_WITHIN = 30.0
 
 
 class Trial:
@@ -36,8 +38,8 @@ class Trial:
         self.system = system
         self.tally = Tally()
         self.load = Load(system, seed, rate)
-        # Flushing often and in small pieces, so that a fault can fall anywhere.
-        pace = {"chunk_size": "50", "flush_interval": "0.05"}
+        # Often and in small pieces, so that a fault can fall anywhere.
+        pace = {"chunk_size": "50", "flush_interval": "0.05", "snapshot_after": "1"}
         self.crew = Crew(system, size, **{**pace, **settings})
         self.audit = Audit(system, self.load)
 
@@ -65,18 +67,34 @@ class Trial:
 
     def verify(self) -> None:
         """Pause the load and compare everything while the crew goes on."""
-        self.come_to_the_end()
-        self.crew.await_that(lambda: not self.audit.unpassed(), "everything applied is flushed")
-        self._judge([*self.audit.follow(), *self._live(), *self.audit.tables()])
+        wrong = self.pause()
+        self._judge([*wrong, *self._live(), *self.audit.tables()])
         self.load.release()
+
+    def pause(self) -> list[str]:
+        """Pause the load until all of it is flushed; return what is wrong in the logs."""
+        self.come_to_the_end()
+        wrong = self._followed()
+        self.crew.await_that(lambda: not self.audit.unpassed(), "everything applied is flushed")
+        return wrong
 
     def end(self) -> None:
         """Compare what the crew shows, tell it to leave, and compare what it left."""
         self.come_to_the_end()
-        wrong = [*self.audit.follow(), *self._live()]
+        wrong = [*self._followed(), *self._live()]
         self.crew.disperse()
         audit = self.audit
-        self._judge([*wrong, *audit.follow(), *audit.unpassed(), *audit.tables()])
+        wrong += audit.follow()
+        self._judge([*wrong, *audit.owed(), *audit.unpassed(), *audit.tables()])
+
+    def _followed(self) -> list[str]:
+        """Follow the logs until what is owed is there: a flush may still be under way."""
+        wrong = self.audit.follow()
+        deadline = time.monotonic() + FLUSHED_WITHIN
+        while self.audit.owed() and time.monotonic() < deadline:
+            self.crew.tend()
+            wrong += self.audit.follow()
+        return [*wrong, *self.audit.owed()]
 
     def come_to_the_end(self) -> None:
         """Pause the load: those who are there must apply all of it without help.

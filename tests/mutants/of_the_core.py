@@ -30,8 +30,7 @@ REMEMBERED = Chapter(
             "late-is-today",
             PARTITION,
             "value = relationships.get(key)",
-            "at = clock * HOUR_MS if clock - hour > DEPTH else at\n"
-            "            value = relationships.get(key)",
+            "at = clock * HOUR_MS if at < late else at\n            value = relationships.get(key)",
             "what happened months ago looks like engagement of this very hour",
             (WORLDS,),
         ),

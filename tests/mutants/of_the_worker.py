@@ -2,8 +2,9 @@
 
 from tests.mutants.mutant import Chapter, Mutant
 
-TABLE, LEASE, TRANSACTION, RECOVERY, RESUME = (
-    f"streams/table/{name}.py" for name in ("table", "lease", "transaction", "recovery", "resume")
+TABLE, LEASE, TRANSACTION, TAKEOVER, RECOVERY, RESUME = (
+    f"streams/table/{name}.py"
+    for name in ("table", "lease", "transaction", "takeover", "recovery", "resume")
 )
 CONSUMER, REBALANCE, AGENT, PAGE = (
     "streams/transport/consumer.py",
@@ -109,7 +110,7 @@ FLUSHED = Chapter(
         Mutant(
             "deliveries-not-awaited",
             TRANSACTION,
-            "            await asyncio.gather(*deliveries)\n",
+            "        await asyncio.gather(*deliveries)\n",
             "",
             "a value that the broker refused is missing, and its offsets are committed",
             (
@@ -169,9 +170,9 @@ TAKEN = Chapter(
     (
         Mutant(
             "earlier-owner-not-fenced",
-            TABLE,
-            'transactional_id=f"{self._settings.app}-{number}"',
-            'transactional_id=f"{self._settings.app}-{number}-{id(self)}"',
+            TAKEOVER,
+            'transactional_id=f"{settings.app}-{number}"',
+            'transactional_id=f"{settings.app}-{number}-{id(settings)}"',
             "a worker that was only paused writes its old values over the new owner's",
             (
                 f"{OF_TABLES}an_owner_that_was_replaced_can_write_no_more_and_is_told_to_stop",
@@ -180,17 +181,17 @@ TAKEN = Chapter(
         ),
         Mutant(
             "fenced-too-late",
-            TABLE,
-            "        await producer.start()\n",
-            "        asyncio.get_running_loop().call_later(\n"
-            "            2, lambda: asyncio.ensure_future(producer.start())\n"
-            "        )\n",
+            TAKEOVER,
+            "            await lease.producer.start()\n",
+            "            asyncio.get_running_loop().call_later(\n"
+            "                2, lambda: asyncio.ensure_future(lease.producer.start())\n"
+            "            )\n",
             "an earlier owner adds to the changelog behind what has just been read of it",
             (f"{OF_ORDER}an_earlier_owner_is_shut_out_before_the_changelog_is_read",),
         ),
         Mutant(
             "uncommitted-recovered",
-            TABLE,
+            TAKEOVER,
             'isolation_level="read_committed"',
             'isolation_level="read_uncommitted"',
             "values of a flush that never was are recovered, without its offsets",
@@ -225,7 +226,7 @@ TAKEN = Chapter(
         ),
         Mutant(
             "offsets-forgotten",
-            TABLE,
+            TAKEOVER,
             "resume(name, lease.positions.get(topic), log_now)",
             "resume(name, None, log_now)",
             "every takeover applies the whole log once more",
@@ -244,9 +245,9 @@ TAKEN = Chapter(
         ),
         Mutant(
             "settings-mixed",
-            TABLE,
-            "if differing := misfit(lease.flushed.settings, self._value_settings):",
-            "if differing := misfit(self._value_settings, self._value_settings):",
+            TAKEOVER,
+            "if differing := misfit(lease.flushed.settings, value_settings(settings.rules)):",
+            "if differing := misfit(lease.flushed.settings, lease.flushed.settings):",
             "strengths made with two half-lives are added up",
             (f"{OF_TABLES}values_written_with_other_settings_stop_the_worker_and_both_are_named",),
         ),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 import pytest
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import IllegalOperation, KafkaConnectionError, ProducerFenced
 
 from streams.core.partition import Partition, Rules
 from streams.core.partition_record import KEY
@@ -185,6 +185,7 @@ class Failing:
 
     def __init__(self, step: str, error: BaseException) -> None:
         self.step, self.error = step, error
+        self.failure: BaseException | None = None
         self.aborted = False
 
     def create_batch(self) -> Any:
@@ -234,6 +235,17 @@ def test_a_transaction_that_fails_ends_the_process_with_76_and_is_never_gone_on_
         asyncio.run(commit(lease, snapshot, "changelog", deadline=0.05))
     assert failure.value.code == 76
     assert not producer.aborted
+
+
+def test_a_producer_that_was_shut_out_between_two_sends_says_so_all_the_same() -> None:
+    """The next send is refused with an error that tells nothing: a matter of microseconds."""
+    producer = Failing("send", IllegalOperation("Can't send messages while not in transaction"))
+    producer.failure = ProducerFenced()
+    lease = Lease(0, Partition(0, Rules(partitions=1)), cast(Any, producer))
+    snapshot = lease.snapshot({}, forced=True)
+    assert snapshot is not None
+    with pytest.raises(Fenced, match="partition 0 has a new owner"):
+        asyncio.run(commit(lease, snapshot, "changelog", deadline=5))
 
 
 class Unsettled(Partition):
