@@ -7,19 +7,18 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import aclosing
 from random import Random
 from typing import Any
 
 import pytest
 
-from schemas.events import Event, Reason
+from schemas.events import Event
 from streams.core.time import format_ms
 from streams.sources.live.mastodon import Mastodon, Pace
-from streams.sources.live.meters import Meters
-from streams.sources.live.source import Batch, Kept, SourceFailed
+from streams.sources.live.source import Source, SourceFailed
 from tests.brokers.clients import run
 from tests.engine.system import await_that
+from tests.sources.live.life import SourceLife
 from tests.sources.live.mastodon_server import (
     ACCT,
     ME,
@@ -35,45 +34,20 @@ QUICK = Pace(ring=0.01, look=0.2, lists=0.2, silent=0.5, first=0.01, longest=0.0
 RARELY = 3600.0
 
 
-class Life:
-    """What became of a source: all that it said and that was delivered, over all its restarts."""
+class Life(SourceLife):
+    """A life of the source `mastodon`."""
 
     def __init__(self, server: MastodonServer, pace: Pace = QUICK, **options: Any) -> None:
-        self.events: list[Event] = []
-        self.left_out: Counter[str] = Counter()
-        self.refused: list[Reason] = []
-        self.kept = Kept(None, {})
-        self.begun = False
-        self._meters = Meters("mastodon")
+        super().__init__("mastodon")
         self._options: dict[str, Any] = {"instance": server.url, "token": TOKEN, "pace": pace}
         self._options |= options
 
-    def deliver(self, batch: Batch) -> None:
-        """As one transaction does: everything, or nothing."""
-        self.refused += [refused.reason for refused in batch.refused]
-        self.events += batch.events
-        self.left_out.update(batch.left_out)
-        memory = {**self.kept.memory, **batch.memory}
-        self.kept = Kept(
-            self.kept.cursor if batch.cursor is None else batch.cursor,
-            {key: value for key, value in memory.items() if value is not None},
-        )
-        self.begun = True
+    def source(self) -> Source:
+        return Mastodon(meters=self.meters, **self._options)
 
-    async def go(
-        self, until: Callable[[], bool], crash: Callable[[], bool] = lambda: False
-    ) -> None:
-        """Run, crash and start again; a batch that it crashes with is not delivered."""
-        async with asyncio.timeout(60):
-            while not until():
-                source = Mastodon(meters=self._meters, **self._options)
-                async with aclosing(source.batches(self.kept)) as batches:
-                    async for batch in batches:
-                        if crash():
-                            break
-                        self.deliver(batch)
-                        if until():
-                            return
+    def begun(self) -> bool:
+        """Whether it knows from where to read."""
+        return self.kept.cursor is not None
 
     def live(self, *steps: tuple[Callable[[], Any], Callable[[], Any]]) -> None:
         """Run; for each step wait until the first holds, then do the second."""
@@ -95,10 +69,6 @@ class Life:
                 await asyncio.wait({running})
 
         run(story())
-
-    def metric(self, name: str) -> float:
-        page = self._meters.page().decode().splitlines()
-        return sum(float(line.split()[-1]) for line in page if line.startswith(f"{name}{{"))
 
     def settled(self) -> bool:
         """Whether the lists of who follows were taken in."""
@@ -178,7 +148,7 @@ def test_without_a_backfill_it_begins_now_and_misses_nothing_from_then_on(
     before = Story(server, seed=2)
     before.go_on(100)
     life = Life(server, QUICK._replace(lists=RARELY))
-    run(life.go(lambda: life.begun))
+    run(life.go(life.begun))
     server.followers.clear()
     story = Story(server, seed=3)
     story.go_on(200)
@@ -243,7 +213,7 @@ def test_a_notification_that_appears_behind_others_is_told_and_none_twice(
         late.append(server.notifications.pop(4))
 
     life.live(
-        (lambda: life.begun, tell),
+        (life.begun, tell),
         (lambda: len(life.events) == 8, lambda: server.notifications.insert(4, late[0])),
         (lambda: len(life.events) == 9, done),
     )
@@ -291,7 +261,7 @@ def test_a_limit_is_respected(server: MastodonServer) -> None:
     server.refusals = [("notifications", 429, {"Retry-After": "0.3"}), ("statuses", 503, {})]
     begun = time.monotonic()
     life = Life(server)
-    run(life.go(lambda: life.begun))
+    run(life.go(life.begun))
     assert time.monotonic() - begun > 0.3
 
     server.limits = {
@@ -302,7 +272,7 @@ def test_a_limit_is_respected(server: MastodonServer) -> None:
     server.requests.clear()
     life = Life(server)
     life.live(
-        (lambda: life.begun, lambda: server.follow(account(1), at(1))),
+        (life.begun, lambda: server.follow(account(1), at(1))),
         (lambda: life.events, done),
     )
     assert server.asked("followers") == 0
@@ -311,7 +281,7 @@ def test_a_limit_is_respected(server: MastodonServer) -> None:
 def test_a_cursor_of_another_account_is_not_gone_on_with(server: MastodonServer) -> None:
     """Each account is a source of its own."""
     life = Life(server)
-    run(life.go(lambda: life.begun))
+    run(life.go(life.begun))
     assert life.kept.cursor is not None
     other = life.kept.cursor.replace(ACCT.encode(), b"other@social.example")
     life.kept = life.kept._replace(cursor=other)
@@ -459,7 +429,7 @@ def test_a_status_deleted_while_nobody_listened_is_missed_in_the_list(
         ids.extend(server.post(just_now(), in_reply_to_account_id=who) for number in range(3))
 
     life.live(
-        (lambda: life.begun, post),
+        (life.begun, post),
         (lambda: len(life.events) == 3, lambda: server.delete(ids[1], told=False)),
         (lambda: len(life.events) == 4, done),
     )
@@ -472,7 +442,7 @@ def test_what_the_account_favours_is_told_once(server: MastodonServer) -> None:
     life = Life(server, backfill=True)
     favour = lambda number: server.favourite({"id": str(number), "account": account(2)})  # noqa: E731
     life.live(
-        (lambda: life.begun, lambda: [favour(number) for number in (61, 62)]),
+        (life.begun, lambda: [favour(number) for number in (61, 62)]),
         (lambda: len(life.events) == 2, done),
     )
     assert [event.id for event in life.events] == ["favourite/1/61", "favourite/1/62"]

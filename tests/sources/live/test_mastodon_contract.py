@@ -25,7 +25,7 @@ class MastodonCase(Case):
     def __init__(self, server: MastodonServer, token: Path) -> None:
         self.server = server
         story = Story(server, seed=11)
-        story.go_on(1200)
+        story.go_on(800)
         self.events = story.inbound + story.outbound
         server.pace = 0.03
         token.write_text(f"{TOKEN}\n")
