@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
@@ -10,7 +11,14 @@ from yarl import URL
 
 from streams.sources.live.mastodon_api import Api, Refusal
 from streams.sources.live.source import SourceFailed
-from streams.sources.mastodon import Me, identity, read_account, read_items, read_status
+from streams.sources.mastodon import (
+    Me,
+    Status,
+    identity,
+    read_account,
+    read_items,
+    read_status,
+)
 
 log = logging.getLogger(__name__)
 
@@ -131,13 +139,21 @@ async def recent_statuses(api: Api, me: Me) -> tuple[set[str], str]:
     oldest = ""
     asked = {"limit": "40"}
     for _ in range(_PAGES):
-        page = read_items((await api.get(own_statuses(me), asked, spare=_SPARE)).body)
+        page = _statuses((await api.get(own_statuses(me), asked, spare=_SPARE)).body)
         if not page or page[-1].id in ids:
             return ids, ""
-        ids.update(item.id for item in page)
-        oldest = read_status(page[-1].value).created_at
+        ids.update(status.id for status in page)
+        oldest = page[-1].created_at
         asked = {"limit": "40", "max_id": page[-1].id}
     return ids, oldest
+
+
+def _statuses(body: bytes) -> list[Status]:
+    found = []
+    for item in read_items(body):
+        with suppress(ValueError):
+            found.append(read_status(item.value))
+    return found
 
 
 async def _instance(api: Api) -> tuple[str, str]:
