@@ -74,6 +74,7 @@ def leaves(group: click.Group, *words: str) -> Iterator[tuple[str, ...]]:
 
 LEAVES = list(leaves(main))
 ARGUMENTS = {
+    ("source", "bluesky"): ["--account", "acme.example"],
     ("dead-letters", "show"): ["likes/0/0"],
     ("generate",): ["begging", "--kafka", "--days", "1"],
     ("people", "show"): ["ada"],

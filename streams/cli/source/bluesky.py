@@ -23,7 +23,7 @@ _EXAMPLES = """\b
 Examples:
   closeknit source bluesky --account yourbrand.bsky.social --backfill
   closeknit source bluesky --account did:plc:... --protocol v1
-  closeknit source bluesky --account did:plc:... --host ws://jetstream.internal:6008
+  closeknit source bluesky --account did:plc:... --host ws://jetstream:6008
 """
 
 

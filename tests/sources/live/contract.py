@@ -152,6 +152,7 @@ class SourceContract:
             await asyncio.to_thread(await_that, still(case.handed_out), "the platform is left")
             feeding.cancel()
             await asyncio.wait({feeding})
+            await producer.stop()
 
         run(story())
         assert submitted < 2 * ROOM
