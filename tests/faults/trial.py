@@ -106,7 +106,14 @@ class Trial:
         self.crew.await_that(self.crew.settled, "the group is stable and has no ghosts")
 
     def _live(self) -> list[str]:
-        want, got = self.audit.census(), seen(self.crew.workers())
+        # What was read counts if all of them were there before and after: on a machine out of
+        # breath one may end, or a rebalance begin, at any time.
+        while True:
+            self.crew.await_that(self.crew.idle, "all show what they have")
+            got = seen(self.crew.workers())
+            if self.crew.idle():
+                break
+        want = self.audit.census()
         return [f"on /metrics: {got[name]}, not {want[name]}: {name}" for name in differ(want, got)]
 
     def _judge(self, wrong: list[str]) -> None:
