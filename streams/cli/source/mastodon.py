@@ -21,8 +21,8 @@ TOKEN = "CLOSEKNIT_MASTODON_TOKEN"  # noqa: S105  the name of a variable
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _EXAMPLES = """\b
 Examples:
-  CLOSEKNIT_MASTODON_TOKEN=... closeknit source mastodon --instance https://mastodon.example
-  closeknit source mastodon --instance https://mastodon.example --token-file token --backfill
+  closeknit source mastodon --instance https://mastodon.example --backfill
+  closeknit source mastodon --instance mastodon.example --token-file token
 """
 
 

@@ -70,9 +70,10 @@ class Parser:
             ValueError: a message has no end.
         """
         *lines, self._rest = (self._rest + piece).split(b"\n")
+        messages = [message for line in lines if (message := self._line(line.removesuffix(b"\r")))]
         if len(self._rest) + self._size > _LONGEST_EVENT:
             raise ValueError(f"a message of the stream has more than {_LONGEST_EVENT} bytes")
-        return [message for line in lines if (message := self._line(line.removesuffix(b"\r")))]
+        return messages
 
     def _line(self, line: bytes) -> Message | None:
         if not line:
