@@ -130,9 +130,11 @@ class MastodonServer:
 
     # What happens there. Ids rise, and are told as strings.
 
-    def notify(self, kind: str, who: Json, created_at: str, status: Json | None = None) -> str:
-        """Somebody does something; the stream says so."""
-        id = self._row()
+    def notify(
+        self, kind: str, who: Json, created_at: str, status: Json | None = None, id: int = 0
+    ) -> str:
+        """Somebody does something; the stream says so. `id`: one that was taken before."""
+        id = id or self.row()
         body = {"id": str(id), "type": kind, "created_at": created_at, "account": who}
         self.notifications.append((id, body | ({} if status is None else {"status": status})))
         self.say("notification", json.dumps(body))
@@ -140,7 +142,7 @@ class MastodonServer:
 
     def follow(self, who: Json, created_at: str, *, told: bool = True) -> None:
         """Somebody follows the account."""
-        self.followers.append((self._row(), who))
+        self.followers.append((self.row(), who))
         if told:
             self.notify("follow", who, created_at)
 
@@ -155,7 +157,7 @@ class MastodonServer:
 
     def post(self, created_at: str, **fields: Any) -> str:
         """The account posts; its stream says so."""
-        id = self._row()
+        id = self.row()
         status = {"id": str(id), "created_at": created_at, "account": ME, **fields}
         self.statuses.append((id, status))
         self.say("update", json.dumps(status))
@@ -163,7 +165,7 @@ class MastodonServer:
 
     def favourite(self, status: Json) -> None:
         """The account favours a status."""
-        self.favourites.append((self._row(), status))
+        self.favourites.append((self.row(), status))
 
     def delete(self, id: str, *, told: bool = True) -> None:
         """A status is deleted, of the account or of another."""
@@ -181,7 +183,8 @@ class MastodonServer:
         """How often a path with this in it was asked for."""
         return sum(part in path for path, _ in self.requests)
 
-    def _row(self) -> int:
+    def row(self) -> int:
+        """Take the next id."""
         self._rows += self._random.randint(1, 3)
         return self._rows
 

@@ -5,20 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
-from typing import Any
 
 import pytest
 
 from schemas.events import Event
-from streams.core.time import format_ms
-from streams.sources.live.mastodon import Mastodon, Pace
-from streams.sources.live.source import Source, SourceFailed
+from streams.sources.live.source import SourceFailed
 from tests.brokers.clients import run
-from tests.engine.system import await_that
-from tests.sources.live.life import SourceLife
+from tests.sources.live.mastodon_life import QUICK, RARELY, Life, briefly, done, just_now
 from tests.sources.live.mastodon_server import (
     ACCT,
     ME,
@@ -30,50 +25,6 @@ from tests.sources.live.mastodon_server import (
 )
 from tests.sources.live.mastodon_story import Story
 
-QUICK = Pace(ring=0.01, look=0.2, lists=0.2, silent=0.5, first=0.01, longest=0.05)
-RARELY = 3600.0
-
-
-class Life(SourceLife):
-    """A life of the source `mastodon`."""
-
-    def __init__(self, server: MastodonServer, pace: Pace = QUICK, **options: Any) -> None:
-        super().__init__("mastodon")
-        self._options: dict[str, Any] = {"instance": server.url, "token": TOKEN, "pace": pace}
-        self._options |= options
-
-    def source(self) -> Source:
-        return Mastodon(meters=self.meters, **self._options)
-
-    def begun(self) -> bool:
-        """Whether it knows from where to read."""
-        return self.kept.cursor is not None
-
-    def live(self, *steps: tuple[Callable[[], Any], Callable[[], Any]]) -> None:
-        """Run; for each step wait until the first holds, then do the second."""
-
-        async def story() -> None:
-            running = asyncio.create_task(self.go(lambda: False))
-            try:
-                for condition, deed in steps:
-
-                    def until(condition: Callable[[], Any] = condition) -> Any:
-                        return running.done() or condition()
-
-                    await asyncio.to_thread(await_that, until, "the next step", 20.0)
-                    if running.done():
-                        running.result()
-                    await asyncio.to_thread(deed)
-            finally:
-                running.cancel()
-                await asyncio.wait({running})
-
-        run(story())
-
-    def settled(self) -> bool:
-        """Whether the lists of who follows were taken in."""
-        return {"read inbound", "read outbound"} <= self.kept.memory.keys()
-
 
 @pytest.fixture
 def server() -> Iterator[MastodonServer]:
@@ -81,22 +32,9 @@ def server() -> Iterator[MastodonServer]:
         yield found
 
 
-def done() -> None:
-    """Nothing more to do: the last step only waits."""
-
-
 def sides(events: Sequence[Event]) -> tuple[list[Event], list[Event]]:
     """What others did, and what the account did: each in its order."""
     return tuple([e for e in events if e.direction == side] for side in ("inbound", "outbound"))  # type: ignore[return-value]
-
-
-def just_now() -> str:
-    """A time of which everything is still remembered."""
-    return format_ms(time.time_ns() // 1_000_000)
-
-
-def briefly(events: Sequence[Event]) -> list[tuple[str, str, str]]:
-    return [(event.kind, event.op, event.member) for event in events]
 
 
 def test_a_story_is_told_from_its_beginning_and_goes_on_live(server: MastodonServer) -> None:
@@ -205,16 +143,15 @@ def test_a_notification_that_appears_behind_others_is_told_and_none_twice(
     """Rows of a database become visible out of the order of their ids."""
     life = Life(server, QUICK._replace(lists=RARELY))
     likes = [{"id": str(number), "account": ME} for number in range(9)]
-    late: list[Any] = []
+    ids = [server.row() for _ in likes]
 
-    def tell() -> None:
-        for number, status in enumerate(likes):
-            server.notify("favourite", account(3), at(number), status)
-        late.append(server.notifications.pop(4))
+    def tell(*numbers: int) -> None:
+        for number in numbers:
+            server.notify("favourite", account(3), at(number), likes[number], ids[number])
 
     life.live(
-        (life.begun, tell),
-        (lambda: len(life.events) == 8, lambda: server.notifications.insert(4, late[0])),
+        (life.begun, lambda: tell(0, 1, 2, 3, 5, 6, 7, 8)),
+        (lambda: len(life.events) == 8, lambda: tell(4)),
         (lambda: len(life.events) == 9, done),
     )
     assert len({event.id for event in life.events}) == 9
@@ -287,104 +224,6 @@ def test_a_cursor_of_another_account_is_not_gone_on_with(server: MastodonServer)
     life.kept = life.kept._replace(cursor=other)
     with pytest.raises(SourceFailed, match="belongs to other@social"):
         run(life.go(lambda: False))
-
-
-def test_a_backfill_counts_todays_followers_and_their_later_end(server: MastodonServer) -> None:
-    """Whose notification is still there has its date; the others are seeded, and can leave."""
-    server.most = 40
-    for number in range(100):
-        server.follow(account(number), at(number), told=number < 10)
-    server.following.append((50, account(7)))
-    life = Life(server, backfill=True)
-    life.live(
-        (life.settled, lambda: [server.unfollow(account(number)) for number in (3, 50)]),
-        (lambda: len(life.events) == 103, done),
-    )
-    begun, ends = life.events[:101], life.events[101:]
-    assert [e.seeded for e in begun] == [False] * 10 + [True] * 91
-    assert [e.at for e in begun[:10]] == [at(number) for number in range(10)]
-    assert Counter(e.direction for e in begun) == {"inbound": 100, "outbound": 1}
-    assert {(e.op, e.id, e.member) for e in ends} == {
-        ("remove", f"follow/{1000 + number}", acct(number)) for number in (3, 50)
-    }
-
-
-def test_without_a_backfill_only_those_who_come_are_counted(server: MastodonServer) -> None:
-    """The end of a follow from before is not told: it would be of nobody known."""
-    for number in range(9):
-        server.follow(account(number), at(number), told=False)
-    life = Life(server)
-
-    def change() -> None:
-        server.unfollow(account(2))
-        server.follow(account(11), at(11), told=False)  # a policy filters its notification
-        server.following.append((50, account(5)))
-
-    life.live((life.settled, change), (lambda: len(life.events) == 2 and life.left_out, done))
-    assert Counter(briefly(life.events)) == {
-        ("follow", "add", acct(11)): 1,
-        ("follow", "add", acct(5)): 1,
-    }
-    assert not any(event.seeded for event in life.events)
-    assert life.left_out["unresolvable: end of a follow from before we started"] == 1
-
-
-@pytest.mark.parametrize("how", ["cut off", "shortened", "garbled", "refused"])
-def test_a_list_that_is_not_complete_takes_nothing_back(server: MastodonServer, how: str) -> None:
-    """It ends early and the count says so; the next is refused; one is not what it should be."""
-    server.most = 40
-    for number in range(100):
-        server.follow(account(number), at(number))
-    life = Life(server, backfill=True)
-
-    def harm() -> None:
-        server.requests.clear()
-        if how == "cut off":
-            server.hidden = True
-        elif how == "shortened":
-            server.count = len(server.followers)
-            server.followers = server.followers[:30]
-        elif how == "garbled":
-            server.babbles = True
-            server.followers = server.followers[:90]
-        else:
-            server.refusals = [("followers", 403, {})] * 100
-
-    life.live((life.settled, harm), (lambda: server.asked("followers") >= 6, done))
-    assert [event.op for event in life.events] == ["add"] * 100
-
-
-def test_half_of_the_followers_leave_only_when_two_lists_say_so(server: MastodonServer) -> None:
-    """A list may be wrong as a whole, and right again."""
-    for number in range(10):
-        server.follow(account(number), at(number))
-    rows = list(server.followers)
-    life = Life(server, QUICK._replace(lists=0.4), backfill=True)
-    lists = lambda: server.asked("followers")  # noqa: E731
-
-    def drop() -> None:
-        server.requests.clear()
-        server.followers = rows[:2]
-
-    def restore() -> None:
-        server.followers = rows
-
-    seen: list[int] = []
-
-    def leave() -> None:
-        seen.append(len(life.events))
-        server.requests.clear()
-        server.followers = rows[:2]
-
-    life.live(
-        (life.settled, drop),
-        (lambda: lists() >= 1, restore),
-        (lambda: lists() >= 3, leave),
-        (lambda: len(life.events) == 18, done),
-    )
-    assert seen == [10]
-    assert lists() >= 2
-    assert {e.member for e in life.events if e.op == "remove"} == {acct(n) for n in range(2, 10)}
 
 
 def test_a_deleted_status_takes_back_what_it_was_and_a_muted_one_does_not(

@@ -12,9 +12,9 @@ from streams.sources.live.meters import Meters
 from streams.sources.live.source import Source
 from tests.engine.conftest import new_system
 from tests.sources.live.contract import Case, SourceContract
+from tests.sources.live.mastodon_life import QUICK
 from tests.sources.live.mastodon_server import ME, TOKEN, MastodonServer, account, at
 from tests.sources.live.mastodon_story import Story
-from tests.sources.live.test_mastodon import QUICK
 
 __all__ = ["new_system"]
 
