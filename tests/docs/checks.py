@@ -16,6 +16,7 @@ from streams.alerting.build import groups
 from streams.alerting.rules import Record
 from streams.alerting.thresholds import DEFAULTS
 from streams.cli import main
+from streams.cli.source.mastodon import TOKEN
 from streams.core.series import FAMILIES
 from streams.metrics.names import METRICS
 from streams.settings import Settings
@@ -99,7 +100,7 @@ def unknown_variables(page: Page) -> list[str]:
         for name, field in Settings.model_fields.items()
         if field.annotation == SecretStr | None
     }
-    others = {"CLOSEKNIT_CHAOS_SEED", "CLOSEKNIT_CONFIG", "CLOSEKNIT_REQUIRE_ALL"}
+    others = {"CLOSEKNIT_CHAOS_SEED", "CLOSEKNIT_CONFIG", "CLOSEKNIT_REQUIRE_ALL", TOKEN}
     known = settings | secrets | others
     return sorted(set(re.findall(r"CLOSEKNIT_[A-Z]\w*", page.text)) - known)
 

@@ -11,6 +11,7 @@ from streams.cli.groups import Group
 
 COMMANDS: Final[dict[str, str]] = {
     "bluesky": "streams.cli.source.bluesky:bluesky",
+    "mastodon": "streams.cli.source.mastodon:mastodon",
     "topic": "streams.cli.source.topic:topic",
     "webhooks": "streams.cli.source.webhooks:webhooks",
 }

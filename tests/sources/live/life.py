@@ -1,10 +1,11 @@
-"""A life of the source `bluesky` in this process: what it says, through crashes and restarts."""
+"""A life of a source in this process: what it says, through crashes and restarts."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -16,7 +17,7 @@ from streams.sources.jetstream_wire import read_v1
 from streams.sources.live.bluesky import Bluesky
 from streams.sources.live.jetstream import Patience, Protocol
 from streams.sources.live.meters import Meters
-from streams.sources.live.source import Batch, Kept
+from streams.sources.live.source import Batch, Kept, Source
 from tests.sources.live.jetstream_server import JetstreamServer
 from tests.sources.live.recording import ACCOUNTS
 
@@ -56,22 +57,19 @@ def recent(lines: Sequence[bytes]) -> list[bytes]:
     ]
 
 
-class Life:
+class SourceLife(ABC):
     """What became of a source: all that it said and that was delivered, over all its restarts."""
 
-    def __init__(self, server: JetstreamServer, protocol: Protocol = "v1", **options: Any) -> None:
+    def __init__(self, name: str) -> None:
         self.events: list[Event] = []
         self.left_out: Counter[str] = Counter()
         self.refused: list[Reason] = []
         self.kept = Kept(None, {})
-        self.meters = Meters("bluesky")
-        self.options: dict[str, Any] = {
-            "accounts": ACCOUNTS,
-            "protocol": protocol,
-            "hosts": [server.url],
-            "api": server.url,
-            "patience": QUICK,
-        } | options
+        self.meters = Meters(name)
+
+    @abstractmethod
+    def source(self) -> Source:
+        """The source, as it is when it starts again."""
 
     def deliver(self, batch: Batch) -> None:
         """As one transaction does: everything, or nothing."""
@@ -90,8 +88,7 @@ class Life:
         """Run, crash and start again; a batch that it crashes with is not delivered."""
         async with asyncio.timeout(60):
             while not until():
-                source = Bluesky(meters=self.meters, **self.options)
-                async with aclosing(source.batches(self.kept)) as batches:
+                async with aclosing(self.source().batches(self.kept)) as batches:  # type: ignore[type-var]
                     async for batch in batches:
                         if crash():
                             break
@@ -102,3 +99,20 @@ class Life:
     def metric(self, name: str) -> float:
         page = self.meters.page().decode().splitlines()
         return sum(float(line.split()[-1]) for line in page if line.startswith(f"{name}{{"))
+
+
+class Life(SourceLife):
+    """A life of the source `bluesky`."""
+
+    def __init__(self, server: JetstreamServer, protocol: Protocol = "v1", **options: Any) -> None:
+        super().__init__("bluesky")
+        self.options: dict[str, Any] = {
+            "accounts": ACCOUNTS,
+            "protocol": protocol,
+            "hosts": [server.url],
+            "api": server.url,
+            "patience": QUICK,
+        } | options
+
+    def source(self) -> Source:
+        return Bluesky(meters=self.meters, **self.options)
