@@ -72,10 +72,13 @@ def leaves(group: click.Group, *words: str) -> Iterator[tuple[str, ...]]:
             yield (*words, name)
 
 
+MAPPING = Path(__file__).parents[2] / "docs" / "mappings" / "segment.toml"
 LEAVES = list(leaves(main))
 ARGUMENTS = {
     ("source", "bluesky"): ["--account", "acme.example"],
     ("source", "mastodon"): ["--instance", "mastodon.example"],
+    ("source", "topic"): ["--from", "theirs", "--mapping", str(MAPPING)],
+    ("source", "webhooks"): ["--insecure-no-auth"],
     ("dead-letters", "show"): ["likes/0/0"],
     ("generate",): ["begging", "--kafka", "--days", "1"],
     ("people", "show"): ["ada"],

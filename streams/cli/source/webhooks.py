@@ -27,7 +27,7 @@ _LINGER = 0.01
 _EXAMPLES = """\b
 Examples:
   CLOSEKNIT_WEBHOOK_TOKEN_FILE=token closeknit source webhooks
-  closeknit source webhooks --listen 0.0.0.0:8080 --mapping segment=segment.toml
+  closeknit source webhooks --mapping segment=segment.toml
   closeknit source webhooks --account https://social.example/users/acme
 """
 
