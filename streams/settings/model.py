@@ -34,6 +34,7 @@ from streams.settings.values import (
 PREFIX = "CLOSEKNIT_"
 
 _TOPIC_CHARACTERS = "letters, digits, dots, hyphens and underscores, at most 200"
+_UNGUESSABLE = "be a text that nobody can guess"
 _SECONDS = 'be seconds, or a number with a unit such as "500ms", "90s", "5m", "1h", "2d"'
 
 
@@ -43,6 +44,7 @@ def _setting(default: Any, meaning: str, must: str, **limits: Any) -> Any:
         (): "",
         ("ge",): ", {ge:g} or more",
         ("gt",): ", more than {gt:g}",
+        ("min_length",): ", {min_length} characters or more",
         ("ge", "le"): ", from {ge:g} to {le:.0f}",
     }[tuple(limits)].format(**limits)
     return Field(default=default, description=meaning, json_schema_extra={"must": must}, **limits)
@@ -259,6 +261,20 @@ class Settings(BaseSettings):
     ssl_password: SecretStr | None = _setting(None, "password of that key", "be a password")
     ssl_check_hostname: bool = _setting(
         True, "whether a broker's certificate must name its host", "be true or false"
+    )
+
+    # What a gateway for webhooks accepts
+    webhook_secret: SecretStr | None = _setting(
+        None, "secret with which senders sign what they push", _UNGUESSABLE, min_length=16
+    )
+    webhook_secret_old: SecretStr | None = _setting(
+        None, "another that is valid too, while it is changed", _UNGUESSABLE, min_length=16
+    )
+    webhook_token: SecretStr | None = _setting(
+        None, "bearer token that senders show", _UNGUESSABLE, min_length=16
+    )
+    webhook_token_old: SecretStr | None = _setting(
+        None, "another that is valid too, while it is changed", _UNGUESSABLE, min_length=16
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = _setting(

@@ -72,8 +72,13 @@ def leaves(group: click.Group, *words: str) -> Iterator[tuple[str, ...]]:
             yield (*words, name)
 
 
+MAPPING = Path(__file__).parents[2] / "docs" / "mappings" / "segment.toml"
 LEAVES = list(leaves(main))
 ARGUMENTS = {
+    ("source", "bluesky"): ["--account", "acme.example"],
+    ("source", "mastodon"): ["--instance", "mastodon.example"],
+    ("source", "topic"): ["--from", "theirs", "--mapping", str(MAPPING)],
+    ("source", "webhooks"): ["--insecure-no-auth"],
     ("dead-letters", "show"): ["likes/0/0"],
     ("generate",): ["begging", "--kafka", "--days", "1"],
     ("people", "show"): ["ada"],
@@ -116,6 +121,7 @@ def test_an_absent_broker_is_one_sentence_with_a_remedy(
 ) -> None:
     """By every command: no traceback, exit code 3."""
     monkeypatch.setenv("CLOSEKNIT_BROKER", "127.0.0.1:1")
+    monkeypatch.setenv("CLOSEKNIT_MASTODON_TOKEN", "a-token")
     output = closeknit(*command, *ARGUMENTS.get(command, []), expect=3).output
     assert "Error: no Kafka broker answers at 127.0.0.1:1: is it running" in output
     assert "`closeknit doctor`" in output.splitlines()[-1]

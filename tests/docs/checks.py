@@ -10,14 +10,17 @@ from functools import cache
 from pathlib import Path
 
 import click
+from pydantic import SecretStr
 
 from streams.alerting.build import groups
 from streams.alerting.rules import Record
 from streams.alerting.thresholds import DEFAULTS
 from streams.cli import main
+from streams.cli.source.mastodon import TOKEN
 from streams.core.series import FAMILIES
 from streams.metrics.names import METRICS
 from streams.settings import Settings
+from streams.sources.live.meters import Meters
 from tests.docs.pages import REPOSITORY, Page
 
 Check = Callable[[Page], list[str]]
@@ -25,6 +28,8 @@ Check = Callable[[Page], list[str]]
 RECORDED = {
     rule.record for group in groups(DEFAULTS) for rule in group.rules if isinstance(rule, Record)
 }
+
+OF_SOURCES = set(re.findall(r"^# HELP (\w+)", Meters("any").page().decode(), re.M))
 
 WIDTH = 100
 _FOLDERS = ("schemas/", "streams/", "tests/", "docs/", "deploy/", "grafana/", ".ci/")
@@ -90,8 +95,12 @@ def names(file: Path) -> frozenset[str]:
 def unknown_variables(page: Page) -> list[str]:
     """Every environment variable is a setting, or one of the few beside them."""
     settings = {f"CLOSEKNIT_{name.upper()}" for name in Settings.model_fields}
-    secrets = {f"CLOSEKNIT_{name}_PASSWORD_FILE" for name in ("SASL", "SSL")}
-    others = {"CLOSEKNIT_CHAOS_SEED", "CLOSEKNIT_CONFIG", "CLOSEKNIT_REQUIRE_ALL"}
+    secrets = {
+        f"CLOSEKNIT_{name.upper()}_FILE"
+        for name, field in Settings.model_fields.items()
+        if field.annotation == SecretStr | None
+    }
+    others = {"CLOSEKNIT_CHAOS_SEED", "CLOSEKNIT_CONFIG", "CLOSEKNIT_REQUIRE_ALL", TOKEN}
     known = settings | secrets | others
     return sorted(set(re.findall(r"CLOSEKNIT_[A-Z]\w*", page.text)) - known)
 
@@ -101,7 +110,7 @@ def unknown_metrics(page: Page) -> list[str]:
     recorded = r"\b[a-z]+:\w+:\w+"
     exported = re.findall(r"closeknit_[a-z_]+", re.sub(recorded, "", page.text))
     return sorted(
-        set(exported) - METRICS.keys() - FAMILIES.keys()
+        set(exported) - METRICS.keys() - FAMILIES.keys() - OF_SOURCES
         | set(re.findall(recorded, page.text)) - RECORDED
     )
 
@@ -149,7 +158,7 @@ _CONTEXT = click.Context(main)
 
 def _options(command: click.Command) -> Iterator[list[str]]:
     for parameter in command.get_params(_CONTEXT):
-        yield parameter.opts
+        yield [*parameter.opts, *parameter.secondary_opts]
     if isinstance(command, click.Group):
         for name in command.list_commands(_CONTEXT):
             inner = command.get_command(_CONTEXT, name)

@@ -20,12 +20,15 @@ PAGES = (
     "docs/dead-letters.md",
     "docs/glossary.md",
     "docs/invariants.md",
+    "docs/mappings.md",
     "docs/mutants.md",
     "docs/operations.md",
     "docs/people.md",
     "docs/reliability.md",
     "docs/report.md",
     "docs/scenarios.md",
+    "docs/sources.md",
+    "docs/webhooks.md",
     "schemas/README.md",
 )
 

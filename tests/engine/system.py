@@ -39,7 +39,7 @@ def await_that(condition: Callable[[], Any], what: str, patience: float = PATIEN
 
 
 class Worker:
-    """A worker process, its log, and what it says over HTTP."""
+    """A worker process (or one of another command), its log, and what it says over HTTP."""
 
     def __init__(
         self,
@@ -47,12 +47,13 @@ class Worker:
         log: Path,
         *arguments: str,
         module: Sequence[str] = ("streams",),
+        command: Sequence[str] = ("worker",),
     ) -> None:
         self.log = log
         self._address: str | None = None
         with log.open("ab") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *module, "worker", *arguments],
+                [sys.executable, "-m", *module, *command, *arguments],
                 env={**os.environ, **environment},
                 cwd=REPOSITORY,
                 stdout=sink,
@@ -174,6 +175,14 @@ class System:
         worker = Worker({**self.environment, **extra}, log, *arguments, module=module)
         self._workers.append(worker)
         return worker
+
+    def source(self, *arguments: str) -> Worker:
+        """Start a live source; it ends with the test."""
+        log = self.folder / f"source-{len(self._workers)}.log"
+        environment = {**self.environment, "CLOSEKNIT_SOURCE_HTTP_PORT": "0"}
+        source = Worker(environment, log, *arguments, command=("source",))
+        self._workers.append(source)
+        return source
 
     def catch_up(self) -> Worker:
         """Run one worker until it has applied everything there is."""

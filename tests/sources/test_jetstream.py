@@ -2,18 +2,42 @@
 
 import json
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.events import Event, decode
 from streams.core.time import parse_at
 from streams.sources import Jetstream, Lines, Malformed, Sendable
+from streams.sources.jetstream import Deed, Watch
+from streams.sources.jetstream_wire import Notice, StreamEnds, read_v1, read_v2
+from tests.sources.live.recording import ACCOUNTS, recording
 
 SAMPLE = Path(__file__).parents[2] / ".." / "shared" / "data" / "jetstream-v1-sample.jsonl"
 
 ME, ADA, BEN = "did:plc:me", "did:plc:ada", "did:plc:ben"
+_KEYS = "did time_us kind commit account $type payload operation collection rkey record subject uri"
+_WORDS = [
+    "commit",
+    "create",
+    "app.bsky.feed.like",
+    "message",
+    "x#commit",
+    "error",
+    1783175887396999,
+]
+NEARLY = st.recursive(
+    st.none() | st.integers() | st.text(max_size=9) | st.sampled_from(_WORDS),
+    lambda inner: st.dictionaries(st.sampled_from(_KEYS.split()), inner, max_size=6),
+    max_leaves=9,
+)
+"""Documents of words that Jetstream uses, seldom as it uses them."""
+
 AT_US = 1783175887396999
 POST = f"at://{ME}/app.bsky.feed.post/p1"
 
@@ -161,6 +185,47 @@ def test_a_line_that_is_no_jetstream_line_is_malformed(text: bytes) -> None:
     assert isinstance(first, Malformed)
     assert first.line == 1
     assert isinstance(second, Sendable)
+
+
+@given(st.binary() | NEARLY)
+def test_whatever_comes_is_a_notice_or_refused(something: Any) -> None:
+    """By both versions, with nothing but the errors that they declare."""
+    text = something if isinstance(something, bytes) else json.dumps(something).encode()
+    for read in (read_v1, read_v2):
+        with suppress(ValueError, RecursionError, StreamEnds):
+            Watch([ME]).tell(read(text) or Notice(ADA, 1))
+
+
+STORY = recording(seed=7, length=150)
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 80), st.booleans())))
+def test_what_is_told_again_changes_nothing(turns: list[tuple[int, int, bool]]) -> None:
+    """However the stream goes back, and wherever the watch is made anew from what it remembered."""
+    remembered: dict[str, Deed] = {}
+
+    def remember(uri: str, deed: Deed | None) -> None:
+        if deed is None:
+            del remembered[uri]
+        else:
+            coded = msgspec.json.encode(deed)
+            remembered[uri] = msgspec.json.decode(coded, type=Deed)
+
+    def tell(watch: Watch, lines: list[bytes]) -> None:
+        for one in lines:
+            with suppress(ValueError):  # some records are odd
+                told.extend(watch.tell(read_v1(one)))
+
+    told: list[Event] = []
+    tell(Watch(ACCOUNTS, {}, lambda _uri, _deed: None), STORY)
+    once, told = told, []
+    watch, place = Watch(ACCOUNTS, {}, remember), 0
+    for forth, back, anew in [*turns, (len(STORY), 0, False)]:
+        tell(watch, STORY[place : place + forth])
+        place = max(0, place + forth - back)
+        if anew:
+            watch = Watch(ACCOUNTS, remembered, remember)
+    assert told == once
 
 
 @pytest.mark.skipif(not SAMPLE.exists(), reason="the recorded sample is not part of the project")

@@ -9,7 +9,12 @@ import click
 
 from streams.cli.groups import Group
 
-COMMANDS: Final[dict[str, str]] = {}
+COMMANDS: Final[dict[str, str]] = {
+    "bluesky": "streams.cli.source.bluesky:bluesky",
+    "mastodon": "streams.cli.source.mastodon:mastodon",
+    "topic": "streams.cli.source.topic:topic",
+    "webhooks": "streams.cli.source.webhooks:webhooks",
+}
 """Name to where it is."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import click
+import uvloop
 
 from streams import logs
 from streams.cli.running import (
@@ -52,4 +53,5 @@ def start(
             http_port=settings.source_http_port,
             linger=linger,
         )
-        ctx.exit(asyncio.run(run_source(process, name, meters, feed)))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            ctx.exit(runner.run(run_source(process, name, meters, feed)))

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import xxhash
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
@@ -148,7 +149,8 @@ class Delivery:
         try:
             await self._transact([waiting.batch for waiting in taken])
         except BaseException as error:
-            for waiting in taken:
+            self._room.clear()  # for good: nothing will be committed any more
+            for waiting in (*taken, *self._waiting):
                 waiting.committed.cancel()
             raise error
         for waiting in taken:
@@ -210,6 +212,9 @@ class Delivery:
             await outbox.put(state, cursor_key(self._name), cursor)
 
     async def _put_dead_letter(self, outbox: Outbox, refused: Refused) -> None:
+        if refused.offset < 0:  # a letter is told by its origin: here, by what it says
+            said = xxhash.xxh3_64_intdigest(refused.value) >> 1
+            refused = refused._replace(partition=0, offset=said)
         number = partition_of(refused.key or refused.value, self._places.partitions)
         headers = dead_letter_headers(
             refused.reason,

@@ -53,6 +53,13 @@ class Meters:
             registry=self._registry,
         ).labels(name)
 
+        self._lost = Counter(
+            "closeknit_source_lost_seconds",
+            "Time of which the platform no longer tells what happened in it",
+            source,
+            registry=self._registry,
+        ).labels(name)
+
     def heard(self) -> None:
         """Note a sign of life from the platform."""
         self._heartbeat.set(time.time())
@@ -60,6 +67,10 @@ class Meters:
     def reconnected(self) -> None:
         """Note that the connection was lost and is sought again."""
         self._reconnects.inc()
+
+    def lost(self, seconds: float) -> None:
+        """Note that what happened in so much time cannot be read any more."""
+        self._lost.inc(seconds)
 
     def refused(self, reason: str, n: int = 1) -> None:
         """Note things that were refused to whoever sent them."""

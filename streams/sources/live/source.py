@@ -21,7 +21,7 @@ class Refused(NamedTuple):
     """Something received that is no event, to be kept as a dead letter.
 
     `topic`, `partition` and `offset` say where it was read if that was in Kafka; else the topic
-    names the source (`source:bluesky`) and the numbers are -1.
+    names the source (`source:bluesky`), and the letter is told from others by its value.
     """
 
     value: bytes

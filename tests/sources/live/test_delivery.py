@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from schemas.events import Event, Reason, decode
+from streams.dead_letters.letters import Box, DeadLetter, Selection, read_letters
 from streams.sources.live import delivery as delivering
 from streams.sources.live.delivery import Delivery, Places
 from streams.sources.live.meters import Meters
@@ -201,6 +202,20 @@ def test_what_is_no_event_becomes_a_dead_letter_beside_the_others(place: Place) 
         assert dict(ours.headers)["closeknit-reason"] == b"invalid_time"
 
     run(story())
+
+
+def test_what_a_source_refused_is_listed_each_once(place: Place) -> None:
+    """However often the platform says it."""
+
+    async def story() -> list[DeadLetter]:
+        async with place.delivery() as delivery:
+            for value in (b"one", b"two", b"one"):
+                refused = Refused(value, Reason.NOT_JSON, "nonsense", "source:toy")
+                await delivery.submit(Batch(refused=[refused]))
+        box = Box(place.kafka, place.places.dead_letters, 1)
+        return [letter async for letter in read_letters(box, Selection())]
+
+    assert sorted(letter.value or b"" for letter in run(story())) == [b"one", b"two"]
 
 
 def test_a_second_process_of_the_same_name_shuts_the_first_out(place: Place) -> None:
