@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +19,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from schemas.events import Event, InvalidEvent, Reason, decode
-from streams.core.time import format_ms
+from streams.core.time import format_ms, parse_at
 from streams.sources.activitystreams import ActivityStreams, Remembered, Told
 from streams.sources.bodies import NotJson, pieces
 from streams.sources.items import sendable
@@ -242,7 +241,7 @@ class Gateway:
         self, items: Sequence[bytes], read: Read, remembered: Remembered
     ) -> tuple[Batch, list[Fault]]:
         events: list[Event] = []
-        left_out: Counter[str] = Counter()
+        left_out: dict[str, int] = {}
         faults = []
         latest = time.time_ns() // 1_000_000 + self._limits.ahead_ms
         for index, item in enumerate(items):
@@ -255,7 +254,7 @@ class Gateway:
                 continue
             events += told.events
             if told.left_out is not None:
-                left_out[told.left_out] += 1
+                left_out[told.left_out] = left_out.get(told.left_out, 0) + 1
         return Batch(events, remembered, left_out=left_out), faults
 
     def _read_event(self, item: bytes, _: Remembered) -> Told:
@@ -280,7 +279,7 @@ def _read_mapped(mapped: Mapped, item: bytes, _: Remembered) -> Told:
 
 
 def _check_time(event: Event, latest_ms: int) -> None:
-    at_ms = sendable(event, b"").at_ms
+    at_ms = parse_at(event.at)
     if at_ms > latest_ms:
         raise InvalidEvent(
             Reason.IN_FUTURE, f"at is {format_ms(at_ms)}, further ahead of our clock than allowed"
@@ -288,11 +287,13 @@ def _check_time(event: Event, latest_ms: int) -> None:
 
 
 async def _committed(delivery: Delivery, batch: Batch) -> None:
-    committed = await delivery.submit(batch)
-    await asyncio.wait({committed})
-    if committed.cancelled():
+    try:
+        await (await delivery.submit(batch))
+    except asyncio.CancelledError:
+        if (ourselves := asyncio.current_task()) and ourselves.cancelling():
+            raise
         detail = "it could not be written to Kafka: send it again"
-        raise Problem(503, "Not written", detail, headers={"Retry-After": "5"})
+        raise Problem(503, "Not written", detail, headers={"Retry-After": "5"}) from None
 
 
 def _readiness(delivery: Delivery) -> web.Response:
@@ -308,6 +309,8 @@ def _allow(request: web.BaseRequest, *methods: str) -> None:
 
 
 def _partial(request: web.BaseRequest) -> bool:
+    if not request.query_string:
+        return False
     query = dict(request.query)
     value = query.pop("partial", "false")
     if query or value not in {"true", "false"}:  # a misspelt one would change what is meant

@@ -350,12 +350,9 @@ def test_metrics_name_the_source_and_no_member() -> None:
     """What Prometheus sees of a delivered batch."""
     meters = Meters("toy")
     meters.heard()
+    refused = [Refused(b"", Reason.EMPTY, "", "x")]
     meters.delivered(
-        Batch(
-            [like(1), like(2)],
-            refused=[Refused(b"", Reason.EMPTY, "", "x")],
-            left_out={"not ours": 4},
-        )
+        [Batch([like(1)], refused=refused), Batch([like(2)], left_out={"not ours": 4})]
     )
     page = meters.page().decode()
     assert 'closeknit_source_events_total{kind="like",op="add",source="toy"} 2.0' in page
