@@ -44,6 +44,9 @@ log = logging.getLogger(__name__)
 HELD = 64 << 20
 """Bytes of bodies that are in hand at once, whatever the number of senders."""
 
+BEAT = 10.0
+"""Seconds between two signs of life of a gateway that listens."""
+
 _LINES = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
 _FULL = "more is waiting to be written than Kafka takes: send it again"
 
@@ -153,7 +156,9 @@ class Gateway:
 
         async with listening(respond, host, port) as self.port:
             log.info("Listening for events at http://%s:%d", host, self.port)
-            await asyncio.Event().wait()
+            while True:  # whether senders have nothing to say is not for us to know
+                self._meters.heard()
+                await asyncio.sleep(BEAT)
 
     async def _receive(self, request: web.BaseRequest, read: Read, inlet: _Inlet) -> web.Response:
         try:
@@ -172,7 +177,6 @@ class Gateway:
                 except Unauthorized as error:
                     raise self._turned_away(error) from None
             body = unpacked(request, body, self._limits.body)
-            self._meters.heard()
             items = self._items(body, lines=lines)
             # From here to the batch's submission nothing is awaited: others may come in between.
             self._make_room(inlet.delivery)
