@@ -416,13 +416,19 @@ SOURCES = [
     case("all is well: heartbeats", HUSH, source(lambda m: m), None),
     case("there is no source", HUSH, WELL, None),
     case("a heartbeat two minutes ago", HUSH, source(lambda m: m - 2), None, "source_silent"),
+    case(
+        "a heartbeat a little more than two minutes ago",
+        HUSH,
+        source(lambda m: m - 2.1),
+        2,
+        "source_silent",
+    ),
     # Three minutes old in minute 23; held for two.
     case(
         "a source hears nothing any more",
         HUSH,
         source(lambda m: min(m, 20)),
         25,
-        "source_silent",
         labels={"source": "bluesky"},
     ),
     case("a source that is not running", HUSH, then(source(lambda _: 0), (1, NO_SOURCE)), None),

@@ -2,15 +2,13 @@
 
 from tests.mutants.mutant import Chapter, Mutant
 
-DELIVERY, GATEWAY, WATCH, ROSTER = (
+DELIVERY, GATEWAY, WATCH = (
     "streams/sources/live/delivery.py",
     "streams/sources/live/webhooks.py",
     "streams/sources/jetstream.py",
-    "streams/sources/mastodon_roster.py",
 )
-OF_DELIVERY, OF_WEBHOOKS, OF_BLUESKY, OF_FOLLOWS = (
-    f"tests/sources/live/test_{name}.py::test_"
-    for name in ("delivery", "webhooks", "bluesky", "mastodon_follows")
+OF_DELIVERY, OF_WEBHOOKS, OF_BLUESKY = (
+    f"tests/sources/live/test_{name}.py::test_" for name in ("delivery", "webhooks", "bluesky")
 )
 OF_NOTICES = "tests/sources/test_jetstream.py::test_"
 PUT = "                await self._put(outbox, batches)\n"
@@ -83,14 +81,6 @@ DELIVERED = Chapter(
             "None",
             "a like that was taken back and is read again after a reconnection stays for ever",
             (f"{OF_BLUESKY}no_misfortune_loses_an_event_or_doubles_one",),
-        ),
-        Mutant(
-            "half-a-list-believed",
-            ROSTER,
-            "if 2 * len(missing) > len(self._known):",
-            "if False:",
-            "an instance that shows half of its list ends the follows of the others",
-            (f"{OF_FOLLOWS}half_of_the_followers_leave_only_when_two_lists_say_so",),
         ),
     ),
 )
