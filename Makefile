@@ -17,7 +17,7 @@ demo: $(READY) ## Ten weeks of four invented brands, live, with a broker and a w
 	@$(BIN)/closeknit demo
 
 test: $(READY) check ## All checks and tests; what needs Kafka or Prometheus is skipped without them
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 fuzz: $(READY) ## Hostile input for every decoder, ten minutes of it (MINUTES=60 for an hour)
 	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
