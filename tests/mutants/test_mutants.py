@@ -10,7 +10,12 @@ from tests.mutants.mutant import Drifted, Mutant
 from tests.mutants.page import PAGE, written
 from tests.mutants.trial import PROJECT, Copy, End
 
-BROKER = ("tests/table/", "tests/engine/", "tests/sources/live/test_delivery.py")
+BROKER = (
+    "tests/table/",
+    "tests/engine/",
+    "tests/faults/",
+    "tests/sources/live/test_delivery.py",
+)
 """Tests of these places take longer; `make mutants` has the time."""
 
 ALONE = [
