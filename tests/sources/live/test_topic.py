@@ -86,6 +86,7 @@ class TopicCase(Case):
         self._story = story()
         self.events = [event for value in self._story for event in MAPPED.read(value)]
         self._told = self._read = 0
+        self._pace = PACE
         self._babbles = self._here = False
         self._ended = threading.Event()
         self._writer = threading.Thread(target=self._tell)
@@ -106,7 +107,7 @@ class TopicCase(Case):
             if self._babbles:
                 self._producer.send(self.topic, b"\xff no event")
             self._told += 1
-            if self._ended.wait(PACE):
+            if self._ended.wait(self._pace):
                 return
 
     def source(self, meters: Meters) -> Source:
@@ -124,7 +125,7 @@ class TopicCase(Case):
         return self._read if self._here else self._told
 
     def babble(self) -> None:
-        self._babbles = True
+        self._babbles, self._pace = True, 0.002
 
     def flood(self) -> int:
         values = [record(n) for n in range(FLOOD)]
