@@ -9,14 +9,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.events import TOPIC_OF
+from streams.alerting.levels import names_read, recorded
+from streams.alerting.thresholds import DEFAULTS
 from streams.core.partition import Misplaced, Partition, Rules
 from streams.metrics.accounts import Accounts
 from streams.metrics.collector import Page
 from streams.metrics.meters import Meters
 from streams.metrics.view import PartitionView
+
+STATES: Final = frozenset(
+    # What a worker counted as it went is not history: nothing went.
+    name
+    for name in names_read(recorded(DEFAULTS))
+    if not name.endswith("_total")
+)
+"""The metrics from which the rules record, but for those of the pipeline's own pace."""
 
 
 class Sent(NamedTuple):

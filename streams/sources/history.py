@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from streams.sources.activities import Activities
+from streams.sources.activities import Activities, Activity
 from streams.sources.canonical import Csv, Jsonl
 from streams.sources.files import Lines
 from streams.sources.items import Malformed, Reader, Sendable
@@ -168,8 +168,7 @@ class History:
         if form == "jetstream":
             times = _stamps(lines(), note)
         elif form == "activitystreams":
-            told = Activities({}).activities(lines())
-            times = (one.at_ms for one in told if not isinstance(one, Malformed))
+            times = _dated(Activities({}).activities(lines()), note)
         else:
             times = (item.at_ms for item in self._plain(lines(), form, note))
         count, first, last, in_order = 0, -1, -1, True
@@ -250,6 +249,14 @@ def guess(name: str, first_line: bytes) -> str:
     if b'"@context"' in head or b'"orderedItems"' in head or b'"actor"' in head:
         return "activitystreams"
     return "jsonl"
+
+
+def _dated(told: Iterable[Activity | Malformed], on_malformed: OnMalformed) -> Iterator[int]:
+    for one in told:
+        if isinstance(one, Malformed):
+            on_malformed(one)
+        else:
+            yield one.at_ms
 
 
 def _timed(source: Lines) -> Iterator[_Line]:

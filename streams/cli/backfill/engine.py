@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Final, Self
@@ -72,9 +73,13 @@ class Engine:
 
     Raises:
         Failure: on entering, when it does not start; on leaving in good order, when its end is not.
+
+    Attributes:
+        outcomes: what became of the records that it has read, as of the last `applied`.
     """
 
     def __init__(self, settings: Settings) -> None:
+        self.outcomes: Counter[str] = Counter()
         self._settings = settings
         self._props = ExitStack()
 
@@ -117,13 +122,16 @@ class Engine:
         Raises:
             Failure: the worker has ended, shares the partitions with another, or gets nowhere.
         """
-        last, since = 0.0, time.monotonic()
+        last, since = -1, time.monotonic()
         while True:
             page = await self._look()
+            self.outcomes = Counter()
+            for one in page:
+                if one.name == _EVENTS:
+                    self.outcomes[one.labels["outcome"]] += int(one.value)
             if self._settled(page, until_ms):
                 return
-            read = sum(one.value for one in page if one.name == "closeknit_events_total")
-            if read != last:
+            if (read := self.outcomes.total()) != last:
                 last, since = read, time.monotonic()
             if time.monotonic() - since > _STUCK_AFTER:
                 raise Failure(
@@ -185,6 +193,7 @@ class Engine:
             )
 
 
+_EVENTS = "closeknit_events_total"
 _READY = "closeknit_partition_ready"
 _LAST_EVENT = "closeknit_last_event_timestamp_seconds"
 _LAG = "closeknit_consumer_lag_records"

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import IO
 
 import click
 import msgspec
 
-from streams.alerting.levels import names_read, recorded
-from streams.alerting.thresholds import DEFAULTS
 from streams.backfill import Courier, Interrupted, Sent, State, send
 from streams.cli.backfill.engine import SESSION, Engine, await_nobody
 from streams.cli.files import opened
@@ -25,10 +23,11 @@ from streams.cli.running import (
     planned_topics,
     source_partitions,
 )
+from streams.core.partition import Outcome
 from streams.core.time import HOUR_MS, format_ms, hour_of
 from streams.core.words import visible
 from streams.metrics.accounts import Account, Accounts
-from streams.past import Past, Witness
+from streams.past import STATES, Past, Witness
 from streams.settings import Settings
 from streams.sources import Malformed, Sendable
 from streams.sources.history import History
@@ -36,6 +35,9 @@ from streams.topics import check
 
 _SHOWN = 20
 """Malformed lines that are shown; the others are only counted."""
+
+
+_EXPECTED = {Outcome.APPLIED, Outcome.TICK}
 
 
 class Job:
@@ -128,7 +130,7 @@ class Job:
                 )
             state = msgspec.structs.replace(sent.state, done=True)
             await courier.commit((), state)
-        self._summarise(sent)
+        self._summarise(sent, engine.outcomes)
 
     def _begin(self, found: State | None, *, anew: bool) -> State:
         """Where to go on, or to begin."""
@@ -184,7 +186,7 @@ class Job:
         witness = Witness(
             settings.rules._replace(partitions=1),
             Accounts(accounts, limit=settings.max_accounts),
-            only=_STATES,
+            only=STATES,
         )
         past = Past(witness, self._every_ms)
         for item in self._within(until_ms):
@@ -220,7 +222,7 @@ class Job:
 
     # -- telling
 
-    def _summarise(self, sent: Sent) -> None:
+    def _summarise(self, sent: Sent, outcomes: Mapping[str, int]) -> None:
         seconds = time.monotonic() - self._started
         by_kind = ", ".join(f"{kind} {n:,}" for kind, n in sent.kinds.most_common())
         total = sent.kinds.total()
@@ -228,6 +230,9 @@ class Job:
             f"Applied {counted(total, 'event')} in {seconds:.1f} s ({total / seconds:,.0f}/s)"
             + (f": {by_kind}" if by_kind else "")
         )
+        if other := {name: n for name, n in outcomes.items() if n and name not in _EXPECTED}:
+            told = ", ".join(f"{name} {n:,}" for name, n in sorted(other.items()))
+            click.echo(f"Not simply applied: {told}; docs/glossary.md says what that is")
         self._tell_left_out()
         if sent.last_ms >= 0:
             now = format_ms(hour_of(sent.last_ms) * HOUR_MS)
@@ -258,12 +263,3 @@ class _Span:
     @property
     def read(self) -> int:
         return max(0, self.reached_ms - self.begin_ms)
-
-
-_STATES = frozenset(
-    # What a worker counted as it went is not history: nothing went.
-    name
-    for name in names_read(recorded(DEFAULTS))
-    if not name.endswith("_total")
-)
-"""The metrics from which the rules record."""
