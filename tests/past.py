@@ -112,12 +112,16 @@ class Past:
     def add(self, lines: Iterable[str]) -> None:
         """Import samples, lines of OpenMetrics."""
         path = write(lines, self._folder / "samples.om")
+        self.add_file(path)
+        path.unlink()
+
+    def add_file(self, path: Path) -> None:
+        """Import a file of OpenMetrics."""
         _run(
             # Blocks of two hours would be written by as many readings of the whole file.
             *(tool("promtool"), "tsdb", "create-blocks-from", "--quiet"),
             *("--max-block-duration=9000h", "openmetrics", str(path), str(self._data)),
         )
-        path.unlink()
 
     @contextmanager
     def running(self) -> Iterator[Prometheus]:

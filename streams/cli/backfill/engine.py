@@ -24,7 +24,7 @@ from streams.settings import Settings
 from streams.topics import administration
 
 SESSION: Final = 10.0
-"""Seconds after which the group has forgotten a worker of ours that was killed."""
+"""Seconds after which the group has forgotten a worker of ours that was killed, at most."""
 
 _METRICS = re.compile(r"Metrics at (http://\S+)")
 _START_SECONDS = 60.0
@@ -35,10 +35,16 @@ _CHOSEN: Final = {
     "CLOSEKNIT_HTTP_HOST": "127.0.0.1",
     "CLOSEKNIT_HTTP_PORT": "0",
     "CLOSEKNIT_SNAPSHOTS": "false",
-    "CLOSEKNIT_SESSION_TIMEOUT": str(SESSION),
-    "CLOSEKNIT_HEARTBEAT_INTERVAL": "2",
     "CLOSEKNIT_FLUSH_INTERVAL": "0.2",  # for so long is a span waited for, at the end of each
 }
+
+
+def _session(settings: Settings) -> dict[str, str]:
+    seconds = min(SESSION, settings.session_timeout)
+    return {
+        "CLOSEKNIT_SESSION_TIMEOUT": str(seconds),
+        "CLOSEKNIT_HEARTBEAT_INTERVAL": str(min(seconds / 4, settings.heartbeat_interval)),
+    }
 
 
 def await_nobody(settings: Settings, patience: float) -> None:
@@ -89,6 +95,7 @@ class Engine:
             environment = {
                 **os.environ,
                 **_CHOSEN,
+                **_session(self._settings),
                 "CLOSEKNIT_DATA_DIR": str(folder.path),
                 # It finds the modules that we find.
                 "PYTHONPATH": os.pathsep.join(sys.path),
