@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import IO
 
@@ -71,6 +71,7 @@ class Job:
         self._started = time.monotonic()
         self._span = _Span()
         self._beyond = 0
+        self._say: Callable[[str], None]
 
     def draw(self) -> None:
         """Write the census over time, and send nothing."""
@@ -124,6 +125,7 @@ class Job:
             with ExitStack() as stack:
                 items = self._items(state.until_ms, stack)
                 progress = stack.enter_context(Progress([self._span]))
+                self._say = progress.say
                 engine = stack.enter_context(Engine(self._settings))
                 sent = await send(
                     items, courier, state, applied=engine.applied, on_progress=progress.update
@@ -195,17 +197,19 @@ class Job:
                     line.encode() for line in past.see(item.kind, item.at_ms, item.value)
                 )
             yield item
-        file.writelines(line.encode() for line in past.end(min(until_ms, self._end_ms())))
+        file.writelines(line.encode() for line in past.end(self._end_ms(until_ms)))
         file.write(b"# EOF\n")
 
-    def _end_ms(self) -> int:
-        """The end of the hour of the last event: the files know nothing of the time after."""
-        return (hour_of(self._span.reached_ms) + 1) * HOUR_MS
+    def _end_ms(self, until_ms: int) -> int:
+        """Until when the files know what happened: for the hour of their last event, at least."""
+        known_ms = (hour_of(self._span.reached_ms) + 1) * HOUR_MS
+        return until_ms if self._beyond else min(until_ms, known_ms)
 
     def _draw(self, until_ms: int) -> None:
         with ExitStack() as stack:
             items = self._items(until_ms, stack)
             progress = stack.enter_context(Progress([self._span], "drawn"))
+            self._say = progress.say
             done = 0
             for done, _ in enumerate(items, 1):
                 if done % 4096 == 0:
@@ -216,9 +220,9 @@ class Job:
         self.malformed += 1
         if self.malformed <= _SHOWN:
             where = f"{malformed.file}:{malformed.line}"
-            click.echo(f"{where}: {visible(malformed.reason)}", err=True)
+            self._say(f"{where}: {visible(malformed.reason)}")
         elif self.malformed == _SHOWN + 1:
-            click.echo("More malformed lines are counted, not shown.", err=True)
+            self._say("More malformed lines are counted, not shown.")
 
     # -- telling
 
