@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 import msgspec
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from schemas.events import Event, encode
@@ -135,6 +135,19 @@ class Courier:
         kept = await read_kept(self._kafka, self._state_topic, NAME)
         return None if kept.cursor is None else msgspec.json.decode(kept.cursor, type=State)
 
+    async def written(self) -> int:
+        """How many offsets the source topics have: what was ever written to them, and markers."""
+        consumer = AIOKafkaConsumer(**self._kafka, client_id="closeknit-backfill")
+        await consumer.start()
+        try:
+            numbers = range(self._partitions)
+            ends: Mapping[TopicPartition, int] = await consumer.end_offsets(
+                [TopicPartition(topic, n) for topic in self._topics.values() for n in numbers]
+            )
+            return sum(ends.values())
+        finally:
+            await consumer.stop()
+
     async def commit(
         self, items: Sequence[Sendable], state: State, tick_ms: int | None = None
     ) -> None:
@@ -184,7 +197,7 @@ async def send(
     courier: Courier,
     state: State,
     *,
-    applied: Callable[[int], Awaitable[None]],
+    applied: Callable[[int, int], Awaitable[None]],
     on_progress: Callable[[int], None],
     span_ms: int = SPAN_MS,
 ) -> Sent:
@@ -194,7 +207,8 @@ async def send(
         items: all of the history, in the order of time; iterated in a thread.
         courier: entered.
         state: of this very history.
-        applied: returns when the table has applied everything up to a tick at this moment, ms.
+        applied: returns when the table has applied everything up to a tick at this moment, ms,
+            the last of so many that this run has sent.
         on_progress: told how many events are sent, those of earlier runs included.
         span_ms: of history, that may be sent and not yet applied.
 
@@ -202,25 +216,35 @@ async def send(
         Interrupted: see `Courier`.
     """
     kinds: Counter[str] = Counter()
-    last_ms, passed, told = -1, 0, False
+    last_ms, passed, ticks, settled = -1, 0, 0, not state.sent
+
+    async def settle() -> None:
+        """Have applied what an earlier run has sent: how far it came with that is not known."""
+        nonlocal ticks, settled
+        ticks, settled = ticks + 1, True
+        await courier.commit((), state, last_ms)
+        await applied(last_ms, ticks)
+
     cut = _cut(items, span_ms)
     while (piece := await asyncio.to_thread(next, cut, None)) is not None:
         block, ends = piece
-        fresh = block[max(0, state.sent - passed) :]
-        passed += len(block)
-        last_ms = block[-1].at_ms
         kinds.update(item.kind for item in block if item.kind != "tick")
-        told = ends and bool(fresh)
-        if fresh:
+        known = min(len(block), max(0, state.sent - passed))
+        passed += len(block)
+        if known:
+            last_ms = block[known - 1].at_ms
+        if fresh := block[known:]:
+            if not settled:
+                await settle()
+            last_ms = fresh[-1].at_ms
             state = msgspec.structs.replace(state, sent=passed)
+            ticks += ends + sum(item.kind == "tick" for item in fresh)
             await courier.commit(fresh, state, last_ms if ends else None)
             on_progress(passed)
-        if told:
-            await applied(last_ms)
-    if passed and not told:
-        # An earlier run has sent it all: whether that was applied shows by a tick of our own.
-        await courier.commit((), state, last_ms)
-        await applied(last_ms)
+            if ends:
+                await applied(last_ms, ticks)
+    if not settled and passed:
+        await settle()
     return Sent(kinds, last_ms, state)
 
 

@@ -22,7 +22,7 @@ from streams.alerting.levels import recorded
 from streams.alerting.rules import Group
 from streams.alerting.thresholds import DEFAULTS
 from streams.changelog import read_changelog
-from streams.core.time import DAY_MS, format_ms, hour_of, parse_at
+from streams.core.time import DAY_MS, HOUR_MS, format_ms, hour_of
 from streams.export import census, relationships
 from streams.synthetic import Cast, World, deliveries
 from tests.conftest import Broker
@@ -37,6 +37,9 @@ WEEKLY = 150
 """Interactions in a week: some members have more of them in a year than a log holds."""
 
 
+LATER = hour_of(int(datetime.now(UTC).timestamp() * 1000)) + 1
+"""An hour to which all are aged, to be compared."""
+
 Told = tuple[list[Any], list[Any]]
 """Relationships and census."""
 
@@ -45,7 +48,9 @@ class Year(NamedTuple):
     """A year that ended today, in files, and the systems that know it.
 
     Attributes:
-        told: what the one that it was streamed to has to tell.
+        told: what the one that it was streamed to has to tell at its end.
+        goes_on: what happens today.
+        told_later: what the same one has to tell then, by the wall clock, at the hour `LATER`.
         said: by the backfill.
         past: the file that it has drawn.
     """
@@ -55,6 +60,8 @@ class Year(NamedTuple):
     streamed: System
     backfilled: System
     told: Told
+    goes_on: list[dict[str, Any]]
+    told_later: Told
     said: str
     past: Path
 
@@ -92,9 +99,13 @@ def year(real_kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     whole.write_bytes(b"".join(one.value + b"\n" for one in deliveries(world)))
     streamed.cli("replay", str(whole))
     streamed.catch_up()
+    then = told(streamed)
+    goes_on = today(world)
+    streamed.replay(goes_on)
+    catch_up_with_the_wall(streamed)
     past = folder / "past.om"
     said = backfilled.cli("backfill", *files, "--openmetrics", str(past), "--every", "24")
-    yield Year(world, files, streamed, backfilled, told(streamed), said, past)
+    yield Year(world, files, streamed, backfilled, then, goes_on, told(streamed, LATER), said, past)
     streamed.end()
     backfilled.end()
 
@@ -138,7 +149,7 @@ def sizes(system: System) -> int:
 
 
 def test_killed_amid_its_work_it_goes_on_and_comes_to_the_same(year: Year) -> None:
-    """Its worker goes with it. Neither another backfill nor other workers come in between."""
+    """Its worker goes with it; another backfill does not come in between."""
     folder = year.past.parent / "killed"
     folder.mkdir()
     system = System(year.streamed.settings.broker, folder)
@@ -160,6 +171,13 @@ def test_killed_amid_its_work_it_goes_on_and_comes_to_the_same(year: Year) -> No
     assert told(system) == year.told
 
 
+def test_history_does_not_come_behind_what_has_followed_it(year: Year) -> None:
+    """A follow that ended is told before it began, and would not end."""
+    before = sizes(year.streamed)
+    assert "hold events already" in refused(year.streamed, *year.files)
+    assert sizes(year.streamed) == before
+
+
 def refused(system: System, *arguments: str) -> str:
     """What it says when it does nothing."""
     done = subprocess.run(
@@ -174,33 +192,33 @@ def refused(system: System, *arguments: str) -> str:
     return " ".join(done.stderr.split())
 
 
-def test_it_is_handed_over_to_the_wall_clock_and_what_is_told_again_counts_once(year: Year) -> None:
-    """A live source that began before the history ended tells its last days again, and goes on."""
-    now_ms = int(datetime.now(UTC).timestamp() * 1000)
-    again = [
-        json.loads(one.value)
-        for one in deliveries(year.world)
-        if one.at_ms >= year.world.end - 3 * DAY_MS
-    ]
-    assert len(again) > 20
-    goes_on = [
-        {
-            **event,
-            "id": f"live-{number}",
-            "at": format_ms(min(parse_at(event["at"]) + 3 * DAY_MS, now_ms)),
-        }
-        for number, event in enumerate(again)
+def test_a_live_source_that_tells_the_last_days_again_doubles_nothing(year: Year) -> None:
+    """One that looks back, started after the history: then workers by the wall clock."""
+    year.backfilled.replay([*last_days(year.world), *year.goes_on])
+    catch_up_with_the_wall(year.backfilled)
+    found = told(year.backfilled, LATER)
+    assert found == year.told_later
+    assert found[1][0]["series"]['closeknit_active_members{following="yes",window="1d"}'] > 10
+
+
+def last_days(world: World) -> list[dict[str, Any]]:
+    since = world.end - 3 * DAY_MS
+    return [json.loads(one.value) for one in deliveries(world) if one.at_ms >= since]
+
+
+def today(world: World) -> list[dict[str, Any]]:
+    """What has happened in the last days happens again, today."""
+    now_ms = LATER * HOUR_MS - HOUR_MS
+    return [
+        {**event, "id": f"live-{number}", "at": format_ms(max(world.end, now_ms - number))}
+        for number, event in enumerate(last_days(world))
         if event.get("op", "add") == "add"
     ]
-    year.backfilled.replay([*again, *goes_on])
-    year.streamed.replay(goes_on)
-    for system in (year.streamed, year.backfilled):
-        worker = system.worker("--until-caught-up", clock="wall")
-        assert worker.wait(180) == 0, worker.said()[-3000:]
-    later = hour_of(now_ms) + 1
-    found = told(year.backfilled, later)
-    assert found == told(year.streamed, later)
-    assert found[1][0]["series"]['closeknit_active_members{following="yes",window="7d"}'] > 0
+
+
+def catch_up_with_the_wall(system: System) -> None:
+    worker = system.worker("--until-caught-up", clock="wall")
+    assert worker.wait(180) == 0, worker.said()[-3000:]
 
 
 @pytest.mark.prometheus

@@ -61,7 +61,7 @@ Examples:
 )
 @click.option("--charts-only", is_flag=True, help="Write --openmetrics and send nothing.")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
-@click.option("--anew", is_flag=True, help="Begin, though another backfill was not finished.")
+@click.option("--anew", is_flag=True, help="Begin, whatever the topics hold already.")
 @click.pass_context
 def backfill(
     ctx: click.Context,
@@ -81,7 +81,7 @@ def backfill(
     FILES hold events of any kinds in any order: our own as JSON lines or CSV, recorded Bluesky
     Jetstream lines, exports of ActivityStreams; .gz is unpacked. They are merged by time, sent to
     the source topics, and applied by a worker of the backfill's own, by the clock of the events.
-    Other workers must be stopped meanwhile; live sources may run.
+    Workers and live sources are started when it is done: then they go on from there.
 
     Interrupted, it goes on where it was when it is run again with the same files.
 

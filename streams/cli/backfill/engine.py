@@ -19,6 +19,7 @@ from streams.brokers.folder import Folder
 from streams.brokers.lifeline import Lifeline
 from streams.cli.demo.readings import Sample, scraped
 from streams.cli.running import Failure, plain_errors
+from streams.core.partition import Outcome
 from streams.group import live_members
 from streams.settings import Settings
 from streams.topics import administration
@@ -64,8 +65,8 @@ def await_nobody(settings: Settings, patience: float) -> None:
                 raise Failure(
                     f"workers of {settings.app} are running ({', '.join(members)}): history goes "
                     "through a worker of the backfill's own, by the clock of its events, and "
-                    "theirs is another. Stop them (live sources may go on), run the backfill, and "
-                    "start them again; one that was killed leaves the group after "
+                    "theirs is another. Stop them, run the backfill, and start them again; one "
+                    "that was killed leaves the group after "
                     f"{settings.session_timeout:g} s"
                 )
             time.sleep(0.2)
@@ -123,8 +124,14 @@ class Engine:
             if kind is None:
                 self._stop()
 
-    async def applied(self, until_ms: int) -> None:
+    async def applied(self, until_ms: int, ticks: int) -> None:
         """Return when a tick at this moment was applied in every partition of every topic.
+
+        Live sources may write meanwhile, of later moments; but no ticks.
+
+        Args:
+            until_ms: the moment.
+            ticks: how many were sent to everybody since it runs.
 
         Raises:
             Failure: the worker has ended, shares the partitions with another, or gets nowhere.
@@ -136,7 +143,7 @@ class Engine:
             for one in page:
                 if one.name == _EVENTS:
                     self.outcomes[one.labels["outcome"]] += int(one.value)
-            if self._settled(page, until_ms):
+            if self._settled(page, until_ms, ticks):
                 return
             if (read := self.outcomes.total()) != last:
                 last, since = read, time.monotonic()
@@ -147,7 +154,7 @@ class Engine:
                 )
             await asyncio.sleep(_LOOK_SECONDS)
 
-    def _settled(self, page: list[Sample], until_ms: int) -> bool:
+    def _settled(self, page: list[Sample], until_ms: int, ticks: int) -> bool:
         settings = self._settings
         ready = {int(one.labels["partition"]) for one in page if one.name == _READY}
         if ready and len(ready) < settings.partitions:
@@ -160,8 +167,8 @@ class Engine:
             for one in page
             if one.name == _LAST_EVENT and round(one.value * 1000) >= until_ms
         }
-        behind = sum(one.value for one in page if one.name == _LAG)
-        return len(reached) == len(TOPIC_OF) * settings.partitions and not behind
+        places = len(TOPIC_OF) * settings.partitions
+        return len(reached) == places and self.outcomes[Outcome.TICK] >= ticks * places
 
     async def _look(self) -> list[Sample]:
         try:
@@ -203,4 +210,3 @@ class Engine:
 _EVENTS = "closeknit_events_total"
 _READY = "closeknit_partition_ready"
 _LAST_EVENT = "closeknit_last_event_timestamp_seconds"
-_LAG = "closeknit_consumer_lag_records"

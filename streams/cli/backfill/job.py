@@ -83,7 +83,7 @@ class Job:
         """Send it, have it applied, and write the census over time if there is a file for that.
 
         Args:
-            anew: begin, though another backfill was not finished.
+            anew: begin behind whatever is there already.
         """
         settings = self._settings
         partitions = source_partitions(settings)
@@ -109,6 +109,13 @@ class Job:
         async with courier:
             found = await courier.state()
             state = self._begin(found, anew=anew)
+            if found is None and not anew and await courier.written():
+                raise Failure(
+                    "the source topics hold events already, and history behind what has followed "
+                    "it is not the same: a follow that ended would be told after its end. Give "
+                    "history new topics (CLOSEKNIT_APP and CLOSEKNIT_TOPIC_PREFIX), or say --anew "
+                    "if nothing of it was taken back since"
+                )
             if state.done:
                 click.echo(
                     f"This history is in the tables already, until {format_ms(state.until_ms)}: "
