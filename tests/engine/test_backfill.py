@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from os import environ
 from pathlib import Path
@@ -149,10 +150,12 @@ def sizes(system: System) -> int:
 
 
 def test_killed_amid_its_work_it_goes_on_and_comes_to_the_same(year: Year) -> None:
-    """Its worker goes with it; another backfill does not come in between."""
+    """Its worker goes with it; neither workers nor another backfill come in between."""
     folder = year.past.parent / "killed"
     folder.mkdir()
     system = System(year.streamed.settings.broker, folder)
+    with member(system):
+        assert f"workers of {system.settings.app} are running" in refused(system, *year.files)
     process = subprocess.Popen(
         [sys.executable, "-m", "streams", "backfill", *year.files],
         env={**environ, **system.environment},
@@ -176,6 +179,19 @@ def test_history_does_not_come_behind_what_has_followed_it(year: Year) -> None:
     before = sizes(year.streamed)
     assert "hold events already" in refused(year.streamed, *year.files)
     assert sizes(year.streamed) == before
+
+
+@contextmanager
+def member(system: System) -> Iterator[None]:
+    """Somebody in the group of the workers."""
+    consumer = KafkaConsumer(
+        system.topic("like"), group_id=system.settings.app, bootstrap_servers=system.settings.broker
+    )
+    try:
+        await_that(lambda: consumer.poll(100) or consumer.assignment(), "it has joined")
+        yield
+    finally:
+        consumer.close()
 
 
 def refused(system: System, *arguments: str) -> str:
