@@ -115,6 +115,7 @@ class History:
 
         Raises:
             UnreadableFile: a file cannot be read.
+            CannotSort: one cannot be sorted.
         """
         looks = self._looks or self.look()
         self.left_out = Counter()

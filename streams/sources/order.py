@@ -37,6 +37,10 @@ _pack = msgspec.msgpack.Encoder().encode
 _LENGTH = Struct("<I")
 
 
+class CannotSort(Exception):
+    """There is no place on disk to sort something; the message says why."""
+
+
 def merged(ascending: Iterable[Iterable[D]]) -> Iterator[D]:
     """Merge what is in the order of time already, reading no further ahead than one of each."""
     return merge(*ascending, key=_by_time)
@@ -53,6 +57,9 @@ def ordered(
         folder: where sorted pieces are kept meanwhile, in files that have no name and are gone
             whatever happens to the process; None is the system's place for temporary files.
         held: bytes held in memory.
+
+    Raises:
+        CannotSort: nothing can be written there.
     """
     pieces: list[_Piece[D]] = []
     block: list[D] = []
@@ -75,11 +82,18 @@ class _Piece(Iterable[D]):
 
     def __init__(self, items: Iterable[D], of: type[D], folder: Path | None) -> None:
         self._decode = msgspec.msgpack.Decoder(of).decode
-        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed when read
-        for item in items:
-            packed = _pack(item)
-            self._file.write(_LENGTH.pack(len(packed)))
-            self._file.write(packed)
+        try:
+            self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed when read
+            for item in items:
+                packed = _pack(item)
+                self._file.write(_LENGTH.pack(len(packed)))
+                self._file.write(packed)
+            self._file.flush()
+        except OSError as error:
+            raise CannotSort(
+                f"what is not in the order of time is sorted in {folder or tempfile.gettempdir()}, "
+                f"and that failed: {error.strerror}; TMPDIR names another place"
+            ) from error
 
     def __iter__(self) -> Iterator[D]:
         with self._file as file:

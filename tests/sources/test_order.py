@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.sources import order
-from streams.sources.order import merged, ordered
+from streams.sources.order import CannotSort, merged, ordered
 
 
 class Thing(NamedTuple):
@@ -73,6 +73,7 @@ def test_what_is_sorted_is_on_disk_and_leaves_nothing_behind(tmp_path: Path) -> 
     assert [thing.at_ms for thing in found] == sorted(-n % 1000 for n in range(3000))[1:]
 
 
-def test_a_folder_that_is_not_there_is_an_error_of_the_system(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+def test_a_place_where_nothing_can_be_sorted_is_named(tmp_path: Path) -> None:
+    """A full disk, a folder that is not there."""
+    with pytest.raises(CannotSort, match=r"none, and that failed: No such file.*TMPDIR names"):
         list(ordered([Thing(2, 0, 0), Thing(1, 0, 1)], Thing, tmp_path / "none", held=1))

@@ -11,6 +11,7 @@ from streams.cli.parameters import Ago
 from streams.cli.running import Failure, plain_errors, read_settings
 from streams.sources import UnreadableFile
 from streams.sources.history import FORMATS, History, NoHistory
+from streams.sources.order import CannotSort
 
 _EXAMPLES = """\b
 Examples:
@@ -103,7 +104,7 @@ def backfill(
                 job.draw()
             else:
                 job.run(anew=anew)
-        except (NoHistory, UnreadableFile) as error:
+        except (CannotSort, NoHistory, UnreadableFile) as error:
             raise Failure(str(error)) from error
     if job.malformed:
         ctx.exit(1)

@@ -104,6 +104,9 @@ class Job:
             asyncio.run(self._run(courier, anew=anew))
         except Interrupted as error:
             raise Failure(f"{error}. Run the same backfill again: it goes on") from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted: run the same backfill again, and it goes on.", err=True)
+            raise
 
     async def _run(self, courier: Courier, *, anew: bool) -> None:
         async with courier:
