@@ -112,7 +112,8 @@ class Job:
         async with courier:
             found = await courier.state()
             state = self._begin(found, anew=anew)
-            if found is None and not anew and await courier.written():
+            begins = found is None or found.digest != state.digest
+            if begins and not anew and await courier.written():
                 raise Failure(
                     "the source topics hold events already, and history behind what has followed "
                     "it is not the same: a follow that ended would be told after its end. Give "
