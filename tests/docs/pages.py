@@ -17,6 +17,7 @@ PAGES = (
     "docs/alert-quality.md",
     "docs/alerts.md",
     "docs/architecture.md",
+    "docs/backfill.md",
     "docs/dead-letters.md",
     "docs/glossary.md",
     "docs/invariants.md",
