@@ -1,0 +1,2 @@
+def speed(f): return 60000.
+def write(f): pass
