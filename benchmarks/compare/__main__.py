@@ -13,6 +13,7 @@ the tables in docs/performance.md from benchmarks/results, without measuring.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -44,6 +45,9 @@ def main() -> None:
     if given.quick:
         given.events, given.rounds, given.relationships, given.rate = 20_000, 1, 200_000, 5000.0
         given.into = results.REPOSITORY / ".cache" / "bench" / "quick"
+    # Ended by whoever, it ends all that it started.
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, signal.default_int_handler)
     measure = [part for part in ALL if part in given.parts]
     if measure:
         with Stage() as stage:

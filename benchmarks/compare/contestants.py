@@ -81,7 +81,11 @@ class Engine(NamedTuple):
         if self.script is None:
             return [sys.executable, "-m", "streams", "worker", "--until-caught-up"]
         python = str(python_for(self.peer)) if self.peer else sys.executable
-        return [python, str(Path(__file__).parent / "engines" / self.script), json.dumps(self.order(job))]
+        return [
+            python,
+            str(Path(__file__).parent / "engines" / self.script),
+            json.dumps(self.order(job)),
+        ]
 
     def environment(self, job: Job) -> dict[str, str]:
         """Its environment variables."""

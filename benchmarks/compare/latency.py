@@ -26,13 +26,13 @@ from benchmarks.compare.stage import BATCH_BYTES, Stage
 from streams.core.placement import relationship_key
 from streams.core.time import format_ms
 
-
 PROBE = "probe"
 NAMED = [PROBE, *(f"brand-{number:04d}" for number in range(9))]
 EVERY = 0.1
 LOOK = 0.02
 _COUNTED = re.compile(
-    r'^closeknit_interactions\{account="probe",direction="inbound",kind="reply",window="28d"\} (\S+)',
+    r'^closeknit_interactions\{account="probe",direction="inbound",kind="reply",'
+    r'window="28d"\} (\S+)',
     re.M,
 )
 
@@ -54,7 +54,7 @@ def measure(stage: Stage, rate: float, seconds: float) -> dict[str, Any]:
         waits = asyncio.run(_watch(stage, worker, stream, rate, seconds))
         after = worker.state
     stage.delete([topic for topic in stage.existing() if topic.startswith(name)])
-    cuts = quantiles(waits, n=100)
+    cuts = quantiles(waits, n=100, method="inclusive")
     return {
         "rate": rate,
         "seconds": seconds,

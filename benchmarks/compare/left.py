@@ -122,9 +122,7 @@ def _compare(found: Mapping[bytes, State], truth: Mapping[bytes, Truth]) -> None
 
 def _days(state: State) -> set[date]:
     *_, last, bitmap = state
-    return {
-        date.fromordinal(last) - timedelta(days=ago) for ago in range(56) if bitmap >> ago & 1
-    }
+    return {date.fromordinal(last) - timedelta(days=ago) for ago in range(56) if bitmap >> ago & 1}
 
 
 def _same(found: Mapping[bytes, object], wanted: Mapping[bytes, object]) -> None:

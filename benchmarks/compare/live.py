@@ -135,9 +135,7 @@ def await_idle(running: Sequence[Worker]) -> float:
         began, before = time.perf_counter(), [worker.state.cpu for worker in running]
         for _ in range(10):
             time.sleep(0.1)
-            taken = [
-                worker.state.cpu - cpu for worker, cpu in zip(running, before, strict=True)
-            ]
+            taken = [worker.state.cpu - cpu for worker, cpu in zip(running, before, strict=True)]
             if max(taken) > IDLE:
                 return None
         lags = [lag for one in running for lag in one.samples("closeknit_consumer_lag_records")]

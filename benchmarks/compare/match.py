@@ -107,7 +107,9 @@ def once(stage: Stage, engine: Engine, deck: Deck, serial: int) -> dict[str, Any
 
 def stage_bytes(deck: Deck) -> list[int]:
     """The least, the mean and the greatest number of bytes of an event's value."""
-    sizes = [len(message.value) for message in messages(SHAPES.get(deck.data, SHAPES["zipf"]), 5000)]
+    sizes = [
+        len(message.value) for message in messages(SHAPES.get(deck.data, SHAPES["zipf"]), 5000)
+    ]
     return [min(sizes), round(sum(sizes) / len(sizes)), max(sizes)]
 
 

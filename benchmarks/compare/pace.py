@@ -26,9 +26,7 @@ def addressed(prefix: str, messages: Sequence[Message]) -> list[Addressed]:
     return [(prefix + TOPIC_OF[one.kind], homes[one.key], one) for one in messages]
 
 
-async def send_evenly(
-    producer: AIOKafkaProducer, events: Sequence[Addressed], rate: float
-) -> None:
+async def send_evenly(producer: AIOKafkaProducer, events: Sequence[Addressed], rate: float) -> None:
     """Send so many a second until all are sent."""
     began = time.monotonic()
     sent = 0

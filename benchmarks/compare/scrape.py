@@ -23,7 +23,6 @@ from benchmarks.compare.match import say
 from benchmarks.compare.pace import addressed, send_evenly
 from benchmarks.compare.stage import BATCH_BYTES, Stage
 
-
 ACCOUNTS = 1000
 EVERY = 2.0
 PULSE = Path(__file__).parent / "engines" / "pulse.py"

@@ -20,7 +20,10 @@ STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("file in the census", (":settle", "core/filing", "core/census", "core/series")),
     ("admit and apply", ("streams/core/", "streams/table/table.py:apply")),
     ("write the changelog", ("streams/table/", "aiokafka/producer", "record/default_records")),
-    ("read from the broker", ("aiokafka/consumer", "aiokafka/conn", "transport/consumer.py:_drain")),
+    (
+        "read from the broker",
+        ("aiokafka/consumer", "aiokafka/conn", "transport/consumer.py:_drain"),
+    ),
     ("metrics", ("streams/metrics/",)),
     ("load the program", ("importlib",)),
     ("hand over (Faust, asyncio)", ("faust/", "mode/", "streams/", "asyncio/", "uvloop")),

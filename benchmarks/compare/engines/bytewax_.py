@@ -35,7 +35,7 @@ class Nowhere(StatelessSinkPartition[Any]):
 
 
 class Void(DynamicSink[Any]):
-    def build(self, step_id: str, worker_index: int, worker_count: int) -> Nowhere:
+    def build(self, *_: object) -> Nowhere:
         return Nowhere()
 
 

@@ -38,5 +38,5 @@ if __name__ == "__main__":
     path = sys.argv[1]
     sys.argv = ["closeknit", *sys.argv[2:]]
     run = asyncio.run
-    asyncio.run = lambda work: run(beside(work, path))  # type: ignore[assignment]
+    asyncio.run = lambda work: run(beside(work, path))  # type: ignore
     runpy.run_module("streams", run_name="__main__")

@@ -23,7 +23,7 @@ def main(path: str) -> None:
     seen: Counter[str] = Counter()
 
     def look(_: int, frame: FrameType | None) -> None:
-        places = []
+        places: list[str] = []
         while frame is not None and len(places) < DEPTH:
             places.append(f"{frame.f_code.co_filename}:{frame.f_code.co_name}")
             frame = frame.f_back
