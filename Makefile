@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format dashboards picture rules alert-quality lock clean
+.PHONY: help demo test check format dashboards picture rules alert-quality bench lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 15
@@ -42,6 +42,9 @@ rules: $(READY) ## Build deploy/prometheus/rules with the thresholds of deploy/p
 
 alert-quality: $(READY) ## Measure what the alerts are worth (half an hour; needs Prometheus)
 	$(BIN)/python -m benchmarks.alerts
+
+bench: $(READY) ## Measure Closeknit beside other engines, and under load (half an hour; Linux)
+	$(BIN)/python -m benchmarks.compare
 
 lock: $(READY) ## Choose the newest allowed versions and write their hashes (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra embedded --universal --python-version 3.11 \

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.compare.contestants import Job
 from benchmarks.compare.data import SHAPES, messages
-from benchmarks.compare.live import await_idle, await_ready, drain, workers
+from benchmarks.compare.live import await_idle, await_ready, drain, expect, workers
 from benchmarks.compare.match import say
 from benchmarks.compare.stage import Stage
 
@@ -30,6 +30,7 @@ def measure(stage: Stage, events: int, rounds: int) -> list[dict[str, Any]]:
                 await_ready(running)
                 await_idle(running)
                 drained = drain(running, lambda job=job: _load(job, backlog))  # type: ignore[misc]
+                expect(running, "closeknit_events_total", events)
             stage.delete([topic for topic in stage.existing() if topic.startswith(name)])
             say(f"round {round_}  {count} workers: {events:,} events in {drained.seconds:.1f} s")
             runs.append(

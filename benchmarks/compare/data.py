@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ def messages(shape: Shape, count: int, seed: int = 1) -> Iterator[Message]:
     """Seeded events in the order of their time, over four weeks."""
     random_ = random.Random(seed)
     accounts = _chosen(random_, [f"brand-{n:04d}" for n in range(shape.accounts)], shape, count)
-    members = _chosen(random_, _members(random.Random(2)), shape, count)
+    members = _chosen(random_, _members(), shape, count)
     kinds = random_.choices(KINDS, k=count)
     for number, (kind, account, member) in enumerate(zip(kinds, accounts, members, strict=True)):
         at = START_MS + number * DAYS * DAY_MS // count
@@ -65,7 +66,9 @@ def messages(shape: Shape, count: int, seed: int = 1) -> Iterator[Message]:
         yield Message(kind, relationship_key(account, member), value, at)
 
 
-def _members(random_: random.Random) -> list[str]:
+@cache
+def _members() -> list[str]:
+    random_ = random.Random(2)
     named = [f"did:plc:{''.join(random_.choices(_LETTERS, k=24))}" for _ in range(MEMBERS // 2)]
     named += [f"person{n}@example.social" for n in range(MEMBERS - len(named))]
     random_.shuffle(named)

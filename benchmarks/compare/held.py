@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.compare.contestants import Job
 from benchmarks.compare.data import SHAPES, START_MS, messages
-from benchmarks.compare.live import await_idle, await_ready, drain, workers
+from benchmarks.compare.live import await_idle, await_ready, drain, expect, workers
 from benchmarks.compare.match import say
 from benchmarks.compare.stage import PARTITIONS, Stage
 from streams.core.kinds import LIKE_IN
@@ -95,8 +95,10 @@ def hold(stage: Stage, serial: int, count: int, events: int) -> dict[str, Any]:
         say(f"{count:,} relationships: recovered in {ready.at - began:.1f} s, {ready.mb:.0f} MB")
         await_idle([worker])
         settled = worker.state
+        expect([worker], "closeknit_relationships_held", count)
         drained = drain([worker], lambda: asyncio.run(stage.send(prefix, backlog)))
         say(f"{count:,} relationships: {events:,} events beside them in {drained.seconds:.1f} s")
+        expect([worker], "closeknit_events_total", events)
         idle = _cpu_of_hours(job, worker_state=lambda: worker.state.cpu, hours=0)
         passing = _cpu_of_hours(job, worker_state=lambda: worker.state.cpu, hours=HOURS)
     stage.delete([topic for topic in stage.existing() if topic.startswith(f"held{serial}-")])

@@ -38,7 +38,7 @@ State = list[int]
 def bare(job: Job, truth: Mapping[bytes, Truth], _: int) -> None:
     """The bare loop's changelog."""
     found = {record.key: json.loads(record.value) for record in job.stage.read(job.changelog)}
-    _compare(found, truth)
+    compare(found, truth)
 
 
 def quix(job: Job, truth: Mapping[bytes, Truth], _: int) -> None:
@@ -49,7 +49,7 @@ def quix(job: Job, truth: Mapping[bytes, Truth], _: int) -> None:
             key, _bar, _name = record.key.rpartition(b"|")
             if key in truth or _name.strip(b'"') == b"counts":
                 found[key] = json.loads(record.value)
-    _compare(found, truth)
+    compare(found, truth)
 
 
 def faust(job: Job, truth: Mapping[bytes, Truth], _: int) -> None:
@@ -58,7 +58,7 @@ def faust(job: Job, truth: Mapping[bytes, Truth], _: int) -> None:
     for topic in changelogs(job.stage, job.name):
         for record in job.stage.read(topic):
             found[json.loads(record.key).encode()] = json.loads(record.value)
-    _compare(found, truth)
+    compare(found, truth)
 
 
 def bytewax(job: Job, truth: Mapping[bytes, Truth], _: int) -> None:
@@ -73,7 +73,7 @@ def bytewax(job: Job, truth: Mapping[bytes, Truth], _: int) -> None:
             for key, pickled in rows:
                 found[key.encode()] = pickle.loads(pickled)
         database.close()
-    _compare(found, truth)
+    compare(found, truth)
 
 
 def closeknit(job: Job, truth: Mapping[bytes, Truth], clock: int) -> None:
@@ -113,7 +113,12 @@ def folder_size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _compare(found: Mapping[bytes, State], truth: Mapping[bytes, Truth]) -> None:
+def compare(found: Mapping[bytes, State], truth: Mapping[bytes, Truth]) -> None:
+    """Compare states of `engines.work` with the truth.
+
+    Raises:
+        Wrong: they differ.
+    """
     _same(
         {key: (state[:4], _days(state)) for key, state in found.items()},
         {key: (one.counts, one.days) for key, one in truth.items()},

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from benchmarks.compare.contestants import Job, closeknit
+from benchmarks.compare.left import Wrong
 from benchmarks.compare.process import cpu_seconds, resident_mb, tree
 
 T = TypeVar("T")
@@ -72,9 +73,10 @@ class Worker:
             return refusal.code, refusal.read().decode()
 
     def samples(self, name: str) -> list[float]:
-        """The values of one metric."""
+        """The values of one metric, whatever their labels."""
         page = self.get("/metrics")[1]
-        return [float(found) for found in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", page, re.M)]
+        found = re.finditer(rf"^{name}(?:\{{.*\}})? (\S+)$", page, re.M)
+        return [float(one[1]) for one in found]
 
     @property
     def state(self) -> State:
@@ -142,6 +144,17 @@ def await_idle(running: Sequence[Worker]) -> float:
         return began if lags and not any(lags) else None
 
     return _await(idle, "everything is read")
+
+
+def expect(running: Sequence[Worker], metric: str, wanted: int) -> None:
+    """Make sure that the workers count what they should: a figure of a wrong result is none.
+
+    Raises:
+        Wrong: they do not.
+    """
+    found = sum(sum(worker.samples(metric)) for worker in running)
+    if found != wanted:
+        raise Wrong(f"{metric} is {found:,.0f}, not {wanted:,}")
 
 
 class Drained(NamedTuple):

@@ -21,6 +21,7 @@ PAGES = (
     "docs/invariants.md",
     "docs/operations.md",
     "docs/people.md",
+    "docs/performance.md",
     "docs/report.md",
     "docs/scenarios.md",
     "schemas/README.md",
