@@ -92,7 +92,8 @@ def measured(results: Results) -> Measured:
     """Take it from the results."""
     many = held(results)[-1]
     rate = figure(results, "closeknit").per_cpu_second
-    return Measured(rate, many.bytes, base_mb(results), many.changelog, many.recovery)
+    recovery = many.relationships / many.seconds
+    return Measured(rate, many.bytes, base_mb(results), many.changelog, recovery)
 
 
 def need(network: Network, per: Measured) -> Need:

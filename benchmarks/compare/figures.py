@@ -70,7 +70,8 @@ class Held(NamedTuple):
 
     Attributes:
         relationships: how many.
-        recovery: of them, a second.
+        recovery: of them, a CPU second.
+        seconds: that their recovery took.
         bytes: of memory for each.
         changelog: bytes of it for each.
         cpu: CPU seconds for 100,000 events beside them.
@@ -79,6 +80,7 @@ class Held(NamedTuple):
 
     relationships: int
     recovery: float
+    seconds: float
     bytes: float
     changelog: float
     cpu: float
@@ -89,15 +91,16 @@ def held(results: Results) -> list[Held]:
     """By how many relationships were held, fewest first."""
     runs = results["held"]["runs"]
     nothing = [run for run in runs if run["relationships"] == 0]
-    empty_mb, empty_seconds = _median(nothing, "settled_mb"), _median(nothing, "ready_seconds")
+    empty_mb = _median(nothing, "settled_mb")
+    empty_seconds, empty_cpu = _median(nothing, "ready_seconds"), _median(nothing, "ready_cpu")
     found = []
     for count in sorted({run["relationships"] for run in runs} - {0}):
         some = [run for run in runs if run["relationships"] == count]
-        recovery_seconds = max(_median(some, "ready_seconds") - empty_seconds, 0.001)
         found.append(
             Held(
                 count,
-                count / recovery_seconds,
+                count / max(_median(some, "ready_cpu") - empty_cpu, 0.001),
+                max(_median(some, "ready_seconds") - empty_seconds, 0.001),
                 (_median(some, "settled_mb") - empty_mb) * MIB / count,
                 _median(some, "changelog_bytes") / count,
                 median(run["cpu"] / run["events"] * 100_000 for run in some),
@@ -195,7 +198,14 @@ def targets(results: Results) -> list[Target]:
             times,
         ),
         Target("memory per relationship", 300, 200, many.bytes, "{:,.0f} B", less=True),
-        Target("recovery", 100e3, 200e3, many.recovery, a_second),
+        Target(
+            "recovery",
+            100e3,
+            200e3,
+            many.recovery,
+            a_second,
+            remark=f"{many.relationships:,} in {many.seconds:,.0f} s",
+        ),
         Target(
             f"scrape, {scrape['accounts']:,} accounts",
             150,

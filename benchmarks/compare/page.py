@@ -121,7 +121,8 @@ def _settings(found: Results) -> Iterable[Sequence[str]]:
 def _held(found: Results) -> Iterable[Sequence[str]]:
     yield (
         "relationships",
-        "recovered a second",
+        "recovered a CPU second",
+        "in seconds",
         "memory each",
         "changelog each",
         "CPU-s per 100k events beside them",
@@ -131,6 +132,7 @@ def _held(found: Results) -> Iterable[Sequence[str]]:
         yield (
             f"{one.relationships:,}",
             f"{one.recovery:,.0f}",
+            f"{one.seconds:,.0f}",
             f"{one.bytes:,.0f} B",
             f"{one.changelog:,.0f} B",
             f"{one.cpu:.2f}",

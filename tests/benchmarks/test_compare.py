@@ -122,6 +122,7 @@ def test_what_is_held_is_measured_against_nothing_held() -> None:
             "relationships": count,
             "changelog_bytes": 60 * count,
             "ready_seconds": seconds,
+            "ready_cpu": seconds / 2,
             "settled_mb": mb,
             "events": 200_000,
             "cpu": 3.0,
@@ -134,7 +135,8 @@ def test_what_is_held_is_measured_against_nothing_held() -> None:
     [found] = held_figures({"held": {"runs": runs}})
     assert found.relationships == 1 << 20
     assert (found.bytes, found.changelog, found.cpu) == (250, 60, 1.5)
-    assert found.recovery == pytest.approx((1 << 20) / 10)
+    assert found.seconds == 10
+    assert found.recovery == pytest.approx((1 << 20) / 5)
     assert found.hour_ms == pytest.approx(10)
 
 
