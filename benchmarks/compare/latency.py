@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaProducer
 
 from benchmarks.compare.contestants import Job
 from benchmarks.compare.data import SHAPES, Message, messages
+from benchmarks.compare.left import Wrong
 from benchmarks.compare.live import Worker, await_ready, workers
 from benchmarks.compare.match import say
 from benchmarks.compare.pace import addressed, send_evenly
@@ -30,6 +31,9 @@ PROBE = "probe"
 NAMED = [PROBE, *(f"brand-{number:04d}" for number in range(9))]
 EVERY = 0.1
 LOOK = 0.02
+PATIENCE = 120.0
+"""Seconds in which the last probe must be counted."""
+
 _COUNTED = re.compile(
     r'^closeknit_interactions\{account="probe",direction="inbound",kind="reply",'
     r'window="28d"\} (\S+)',
@@ -78,6 +82,7 @@ async def _watch(
         await asyncio.sleep(4)
         probing = asyncio.create_task(_probe(producer, stream, acknowledged, seconds))
         url = worker.address + "/metrics"
+        last = time.monotonic() + seconds + PATIENCE
         async with aiohttp.ClientSession() as session:
             while not probing.done() or len(waits) < len(acknowledged):
                 async with session.get(url) as answer:
@@ -85,6 +90,8 @@ async def _watch(
                 now = time.monotonic()
                 if counted is not None:
                     waits += (now - at for at in acknowledged[len(waits) : int(float(counted[1]))])
+                if now > last:
+                    raise Wrong(f"{len(waits)} of {len(acknowledged)} probes were ever counted")
                 await asyncio.sleep(LOOK)
         await probing
     finally:
