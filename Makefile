@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format dashboards picture rules alert-quality bench lock clean
+.PHONY: help demo test mutants check format dashboards picture rules alert-quality bench lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 15
@@ -17,6 +17,9 @@ demo: $(READY) ## Ten weeks of four invented brands, live, with a broker and a w
 
 test: $(READY) check ## All checks and tests; what needs Kafka or Prometheus is skipped without them
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+mutants: $(READY) ## Break the code in all known ways and show which tests notice (needs Java)
+	$(BIN)/python -m tests.mutants
 
 check: $(READY) ## Lint, types, layers
 	$(BIN)/ruff check .

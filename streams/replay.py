@@ -1,7 +1,6 @@
 """Sends events from files to the source topics, in their order, and ends with ticks.
 
-Records leave in whole batches that are built here: eighty times as fast as one by one, and the
-batches of one partition arrive in order. Kafka's default partitioner chooses the partition.
+Kafka's default partitioner chooses the partition.
 """
 
 from __future__ import annotations
@@ -14,12 +13,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
-from aiokafka.producer.message_accumulator import BatchBuilder
 
 from schemas.events import Event, encode
 from streams.core.placement import partition_of
 from streams.core.time import HOUR_MS, format_ms, hour_of
+from streams.outbox import Outbox
 from streams.sources import Malformed, Sendable
 
 BLOCK = 2000
@@ -45,10 +43,6 @@ class Sent(NamedTuple):
     kinds: Counter[str]
     malformed: int
     last_ms: int | None
-
-
-class DeliveryError(Exception):
-    """A broker did not take a batch; the message says which, and why."""
 
 
 def at_rate(records_per_second: float) -> Pace:
@@ -105,7 +99,7 @@ async def replay(
     )
     await producer.start()
     try:
-        outbox = _Outbox(producer)
+        outbox = Outbox(producer)
         sender = _Sender(outbox, topics, partitions, pace, on_progress)
         malformed = 0
         while block := await asyncio.to_thread(_take, items):
@@ -143,7 +137,7 @@ class _Sender:
 
     def __init__(
         self,
-        outbox: _Outbox,
+        outbox: Outbox,
         topics: Mapping[str, str],
         partitions: int,
         pace: Pace | None,
@@ -185,56 +179,3 @@ class _Sender:
             await self._outbox.flush()
             self._on_progress(self.kinds.total())
             await asyncio.sleep(early)
-
-
-class _Outbox:
-    """One open batch per partition, handed to the producer when full."""
-
-    def __init__(self, producer: AIOKafkaProducer) -> None:
-        self._producer = producer
-        self._open: dict[TopicPartition, BatchBuilder] = {}
-        self._underway: set[asyncio.Future[Any]] = set()
-        self._failure: DeliveryError | None = None
-
-    async def put(self, where: TopicPartition, key: bytes | None, value: bytes) -> None:
-        batch = self._open.get(where)
-        if batch is not None and batch.append(key=key, value=value, timestamp=None) is not None:
-            return
-        if batch is not None:
-            await self._hand_over(where, batch)
-        self._open[where] = batch = self._producer.create_batch()
-        batch.append(key=key, value=value, timestamp=None)  # an empty batch takes any record
-
-    async def flush(self) -> None:
-        """Hand over every open batch."""
-        for where, batch in list(self._open.items()):
-            await self._hand_over(where, batch)
-
-    async def delivered(self) -> None:
-        """Wait until the broker has taken everything."""
-        while self._underway:
-            await asyncio.wait(self._underway)
-        if self._failure is not None:
-            raise self._failure
-
-    async def _hand_over(self, where: TopicPartition, batch: BatchBuilder) -> None:
-        del self._open[where]
-        if self._failure is not None:
-            raise self._failure
-        batch.close()
-        try:
-            future = await self._producer.send_batch(batch, where.topic, partition=where.partition)
-        except KafkaError as error:
-            raise DeliveryError(_explain(where, error)) from error
-        self._underway.add(future)
-        future.add_done_callback(lambda done: self._settle(where, done))
-
-    def _settle(self, where: TopicPartition, future: asyncio.Future[Any]) -> None:
-        self._underway.discard(future)
-        error = None if future.cancelled() else future.exception()
-        if error is not None and self._failure is None:
-            self._failure = DeliveryError(_explain(where, error))
-
-
-def _explain(where: TopicPartition, error: BaseException) -> str:
-    return f"{where.topic}/{where.partition} did not take a batch: {error or type(error).__name__}"

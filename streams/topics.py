@@ -91,6 +91,12 @@ def plan(
     ]
 
 
+def plan_state(name: str, replication: int) -> Planned:
+    """The topic in which live sources keep cursors and memory: needed by them alone."""
+    durable = {"min.insync.replicas": "2"} if replication >= 3 else {}
+    return Planned(name, 1, replication, {"cleanup.policy": "compact"} | durable)
+
+
 @contextmanager
 def administration(connection: Mapping[str, Any]) -> Iterator[KafkaAdminClient]:
     """An administrative client, closed at the end.

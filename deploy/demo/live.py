@@ -11,7 +11,8 @@ from pathlib import Path
 from aiokafka.errors import KafkaError
 from world import remembered
 
-from streams.replay import DeliveryError, Pace, replay
+from streams.outbox import DeliveryError
+from streams.replay import Pace, replay
 from streams.settings import Settings, load
 from streams.sources import Sendable
 from streams.synthetic import World, deliveries

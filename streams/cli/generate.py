@@ -21,6 +21,7 @@ from streams.cli.progress import Progress
 from streams.cli.running import Failure, counted, plain_errors, read_settings, source_partitions
 from streams.cli.screen import print_table
 from streams.core.time import HOUR_MS, format_ms, hour_of
+from streams.outbox import DeliveryError
 from streams.sources import Sendable
 from streams.synthetic import (
     DEMO,
@@ -287,7 +288,7 @@ def _send(world: World, speed: float | None) -> None:
                         on_progress=progress.update,
                     )
                 )
-            except engine.DeliveryError as error:
+            except DeliveryError as error:
                 raise Failure(str(error)) from error
             except KeyboardInterrupt:
                 progress.say(f"Interrupted: up to {progress.sent:,} records may have been sent.")

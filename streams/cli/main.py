@@ -52,6 +52,10 @@ COMMANDS: Final = {
         "Tell what changed in a week: a finding, names, numbers.",
     ),
     "reset": ("streams.cli.reset:reset", "Forget the tables, to rebuild them from the topics."),
+    "source": (
+        "streams.cli.source:source",
+        "Feed events from where they happen, while they happen.",
+    ),
     "topics": ("streams.cli.topics:topics", "Create, check and print the topics."),
     "worker": ("streams.cli.worker:worker", "Run a worker: events in, metrics out."),
 }
@@ -60,7 +64,7 @@ COMMANDS: Final = {
 _SECTIONS: Final = {
     "To try it": ("demo", "broker", "generate"),
     "To set it up": ("config", "doctor", "completion"),
-    "To run it": ("topics", "worker", "replay", "dead-letters", "reset"),
+    "To run it": ("topics", "worker", "source", "replay", "dead-letters", "reset"),
     "To know your people": ("people", "report", "export"),
 }
 """How the overview arranges them."""

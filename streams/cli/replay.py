@@ -13,14 +13,15 @@ from streams.cli.progress import Progress
 from streams.cli.running import Failure, counted, plain_errors, read_settings, source_partitions
 from streams.core.time import HOUR_MS, format_ms, hour_of
 from streams.core.words import visible
+from streams.outbox import DeliveryError
 from streams.sources import (
     Csv,
     Jetstream,
     Jsonl,
     Lines,
     Malformed,
+    Reader,
     Sendable,
-    Source,
     UnreadableFile,
 )
 
@@ -113,7 +114,7 @@ def replay(
                     on_progress=progress.update,
                 )
             )
-        except (engine.DeliveryError, UnreadableFile) as error:
+        except (DeliveryError, UnreadableFile) as error:
             raise Failure(f"{error} ({_so_far(progress.sent)})") from error
         except KeyboardInterrupt:
             progress.say(f"Interrupted: {_so_far(progress.sent)}, and no ticks.")
@@ -125,7 +126,7 @@ def replay(
 
 def _sources(
     form: str | None, files: Sequence[str], accounts: Sequence[str]
-) -> Mapping[str, Source]:
+) -> Mapping[str, Reader]:
     """What reads each file."""
     if form == "jetstream":
         return dict.fromkeys(files, _jetstream(accounts))
@@ -153,7 +154,7 @@ def _jetstream(accounts: Sequence[str]) -> Jetstream:
     return Jetstream(accounts)
 
 
-def _items(sources: Mapping[str, Source], files: Sequence[Lines]) -> Iterator[Sendable | Malformed]:
+def _items(sources: Mapping[str, Reader], files: Sequence[Lines]) -> Iterator[Sendable | Malformed]:
     for lines in files:
         for item in sources[lines.name].read(lines):
             yield item._replace(file=lines.name) if isinstance(item, Malformed) else item
@@ -163,7 +164,7 @@ def _so_far(sent: int) -> str:
     return f"up to {counted(sent, 'event')} may have been sent" if sent else "nothing was sent"
 
 
-def _summarise(sent: engine.Sent, sources: Mapping[str, Source], seconds: float) -> None:
+def _summarise(sent: engine.Sent, sources: Mapping[str, Reader], seconds: float) -> None:
     total = sent.kinds.total()
     by_kind = ", ".join(f"{kind} {n:,}" for kind, n in sent.kinds.most_common())
     click.echo(

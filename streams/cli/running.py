@@ -24,6 +24,7 @@ from streams.topics import (
     administration,
     find,
     plan,
+    plan_state,
 )
 
 _EXPECTED = (BrokerUnavailableError, CorruptValue, NotCreated, ReadingStuck, UnknownFormat)
@@ -99,7 +100,7 @@ def _reason(error: BaseException) -> str:
 
 
 def planned_topics(settings: Settings) -> list[Planned]:
-    """All topics as the settings want them."""
+    """The topics that a worker needs, as the settings want them."""
     return plan(
         settings.topics.values(),
         settings.changelog,
@@ -107,6 +108,13 @@ def planned_topics(settings: Settings) -> list[Planned]:
         settings.partitions,
         settings.replication_factor,
     )
+
+
+def all_topics(settings: Settings) -> list[Planned]:
+    """Those of workers and those of live sources."""
+    *sources, changelog, dead_letters = planned_topics(settings)
+    state = plan_state(settings.sources_state, settings.replication_factor)
+    return [*sources, state, changelog, dead_letters]
 
 
 def existing_topics(settings: Settings, names: Collection[str]) -> dict[str, Found]:

@@ -10,7 +10,7 @@ import orjson
 
 from streams import topics as kafka_topics
 from streams.cli.groups import Group
-from streams.cli.running import plain_errors, planned_topics, read_settings
+from streams.cli.running import all_topics, counted, plain_errors, read_settings
 from streams.topics import Finding, Planned, administration, find
 
 
@@ -19,7 +19,7 @@ def topics() -> None:
     """Create, check and print the topics.
 
     Four source topics, the changelog and the dead letters, all with CLOSEKNIT_PARTITIONS
-    partitions. What exists is never changed.
+    partitions, and one in which live sources keep where they are. What exists is never changed.
     """
 
 
@@ -31,13 +31,13 @@ def create(ctx: click.Context) -> None:
     The others are left as they are, and checked: exits with 1 when something would go wrong.
     """
     settings = read_settings()
-    wanted = planned_topics(settings)
+    wanted = all_topics(settings)
     with plain_errors(settings), administration(settings.connection()) as admin:
         created = kafka_topics.create(admin, wanted)
         found = find(admin, [topic.name for topic in wanted])
     for topic in wanted:
         did = "created" if topic.name in created else "was there"
-        click.echo(f"{did:9} {topic.name}: {found[topic.name].partitions} partitions")
+        click.echo(f"{did:9} {topic.name}: {counted(found[topic.name].partitions, 'partition')}")
     _report(ctx, kafka_topics.check(wanted, found))
 
 
@@ -49,7 +49,7 @@ def check(ctx: click.Context) -> None:
     Exits with 1 when something would go wrong.
     """
     settings = read_settings()
-    wanted = planned_topics(settings)
+    wanted = all_topics(settings)
     with plain_errors(settings), administration(settings.connection()) as admin:
         found = find(admin, [topic.name for topic in wanted])
     findings = kafka_topics.check(wanted, found)
@@ -70,7 +70,7 @@ def check(ctx: click.Context) -> None:
 def print_topics(form: str) -> None:
     """Print the topics that are needed, without asking any broker."""
     settings = read_settings()
-    for topic in planned_topics(settings):
+    for topic in all_topics(settings):
         match form:
             case "json":
                 click.echo(orjson.dumps(topic._asdict()))
@@ -78,7 +78,7 @@ def print_topics(form: str) -> None:
                 click.echo(_command(topic, settings.broker))
             case _:
                 config = " ".join(f"{key}={value}" for key, value in topic.config.items())
-                size = f"{topic.partitions} partitions, replication {topic.replication}"
+                size = f"{counted(topic.partitions, 'partition')}, replication {topic.replication}"
                 click.echo(f"{topic.name}: {size}, {config}")
 
 

@@ -80,6 +80,14 @@ class Settings(BaseSettings):
         9108, "port of /metrics; 0 is any free one", "be a whole number", ge=0, le=65535
     )
 
+    source_http_port: int = _setting(
+        9109,
+        "port of a live source's /metrics; 0 is any free one",
+        "be a whole number",
+        ge=0,
+        le=65535,
+    )
+
     # Topics
     partitions: int = _setting(
         12,
@@ -273,6 +281,11 @@ class Settings(BaseSettings):
     def dead_letters(self) -> str:
         """The topic that keeps what could not be applied."""
         return f"{self.app}-dead-letters"
+
+    @property
+    def sources_state(self) -> str:
+        """The compacted topic in which live sources keep their cursors and memory."""
+        return f"{self.app}-sources"
 
     @property
     def strength(self) -> Strength:

@@ -2,7 +2,7 @@
 
 from streams.sources.canonical import Csv, Jsonl
 from streams.sources.files import Lines, UnreadableFile
-from streams.sources.items import Malformed, Sendable, Source
+from streams.sources.items import Malformed, Reader, Sendable
 from streams.sources.jetstream import Jetstream
 
 __all__ = [
@@ -11,7 +11,7 @@ __all__ = [
     "Jsonl",
     "Lines",
     "Malformed",
+    "Reader",
     "Sendable",
-    "Source",
     "UnreadableFile",
 ]

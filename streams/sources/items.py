@@ -31,7 +31,7 @@ class Malformed(NamedTuple):
     file: str = ""
 
 
-class Source(Protocol):
+class Reader(Protocol):
     """One input format. It may remember lines, so one instance reads all files of a replay."""
 
     left_out: Counter[str]

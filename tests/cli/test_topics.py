@@ -121,13 +121,15 @@ def test_print_needs_no_broker_and_says_the_same_in_every_format(closeknit: Clos
         "replies",
         "follows",
         "shares",
+        "closeknit-sources",
         "closeknit-changelog",
         "closeknit-dead-letters",
     ]
     commands = closeknit("topics", "print", "--format", "shell").output.splitlines()
     for document, command in zip(documents, commands, strict=True):
         topic = Planned(**document)
-        assert f"--topic {topic.name} --partitions 12" in command
+        number = 1 if topic.name == "closeknit-sources" else 12
+        assert f"--topic {topic.name} --partitions {number}" in command
         for key, value in topic.config.items():
             assert f"--config {key}={value}" in command
 
@@ -137,9 +139,9 @@ def test_created_topics_pass_the_check_and_creating_again_changes_nothing(
 ) -> None:
     """On a broker: create, check, create."""
     assert "is missing" in on_broker("topics", "check", expect=1).output
-    assert on_broker("topics", "create").output.count("created ") == 6
+    assert on_broker("topics", "create").output.count("created ") == 7
     assert "as they should be" in on_broker("topics", "check").output
-    assert on_broker("topics", "create").output.count("was there ") == 6
+    assert on_broker("topics", "create").output.count("was there ") == 7
 
 
 def test_a_check_against_other_settings_fails(

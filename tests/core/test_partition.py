@@ -240,7 +240,8 @@ def test_the_wall_clock_is_not_moved_by_events():
     assert partition.clock == HOUR0 + 3
     partition.tell_time(T0 + 2 * HOUR_MS)  # a clock that was set back
     assert partition.clock == HOUR0 + 3
-    partition.apply("like", [Happening("like", 5.5).record()], T0 + 5 * HOUR_MS)
+    an_hour_ahead = Happening("like", 6).record()
+    assert partition.apply("like", [an_hour_ahead], T0 + 5 * HOUR_MS).refused == []
     assert partition.clock == HOUR0 + 5
     partition.tell_time(T0 + 7 * HOUR_MS)
     assert partition.clock == HOUR0 + 7

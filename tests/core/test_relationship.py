@@ -331,13 +331,16 @@ def test_strength_is_weight_that_halves_in_14_days(events, strength):
     assert known(*events).strength(HOUR0 + H, STRENGTH) == strength
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40_000)), max_size=300))
-def test_strength_does_not_notice_eviction(interactions):
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40_000)), max_size=10),
+    st.sampled_from([1, KEPT // 2, KEPT + 3]),
+)
+def test_strength_does_not_notice_eviction(interactions, rounds):
     """Decayed forward or summed afresh, over decades, in any order: the same to 1e-9."""
     clock = HOUR0 + 40_000
     value = None
     expected = 0.0
-    for i, (code, hours) in enumerate(interactions):
+    for i, (code, hours) in enumerate(interactions * rounds):
         at = T0 + hours * HOUR_MS
         value = change(value, code, True, str(i), at, False, clock, STRENGTH)[0]
         weight = getattr(STRENGTH, INTERACTIONS[code][0])

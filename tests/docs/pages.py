@@ -19,6 +19,7 @@ PAGES = (
     "docs/architecture.md",
     "docs/glossary.md",
     "docs/invariants.md",
+    "docs/mutants.md",
     "docs/operations.md",
     "docs/people.md",
     "docs/performance.md",

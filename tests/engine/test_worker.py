@@ -1,5 +1,6 @@
 """How a worker starts, shares, tells the time, and ends."""
 
+import asyncio
 import json
 import signal
 import time
@@ -8,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from tests.conftest import Broker
 from tests.engine.system import System, Worker, await_that
@@ -139,3 +141,27 @@ def test_a_run_until_caught_up_applies_what_it_re_sent_to_the_right_partition(
             producer.send(system.topic("like"), value, partition=0)
     system.catch_up()
     assert len(system.relationships()) == 100
+
+
+def test_events_that_were_never_committed_are_not_counted(system: System) -> None:
+    """A producer may take back what it wrote: a transaction of its own that it aborted."""
+
+    async def write() -> None:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=system.settings.broker, transactional_id=system.topic("like")
+        )
+        await producer.start()
+        try:
+            for member, meant in (("a", True), ("b", False), ("c", True)):
+                await producer.begin_transaction()
+                for number in range(system.partitions):  # sent on to where it belongs
+                    value = json.dumps(like(f"{member}{number}")).encode()
+                    await producer.send(system.topic("like"), value, partition=number)
+                await (producer.commit_transaction() if meant else producer.abort_transaction())
+        finally:
+            await producer.stop()
+
+    asyncio.run(write())
+    system.catch_up()
+    counted = {member for _, member in system.relationships()}
+    assert counted == {f"{member}{number}" for member in "ac" for number in range(4)}

@@ -1,9 +1,15 @@
 """The worlds and the recording, which everything else is compared on."""
 
+import ast
+import sys
 from collections import Counter
 from itertools import islice
+from pathlib import Path
+from types import ModuleType
 
-from tests.model import collegemsg, worlds
+import pytest
+
+from tests.model import collegemsg, recount, worlds
 from tests.model.recount import SERIES, Recount, series
 from tests.model.worlds import random_moves, tell
 
@@ -14,16 +20,37 @@ def test_the_worlds_reach_every_series_and_outcome() -> None:
     outcomes: Counter[str] = Counter()
     evicted = 0
     for seed in range(96):
-        recount = Recount(ignored_members={"fan-11"})
-        recount.read_all(tell(random_moves(seed)))
-        outcomes += recount.outcomes
-        for account in recount.census():
+        counted = Recount(ignored_members={"fan-11"})
+        counted.read_all(tell(random_moves(seed)))
+        outcomes += counted.outcomes
+        for account in counted.census():
             seen.update(name for name, n in account["series"].items() if n)
-        evicted += sum(bool(r.evicted) for r in recount.relations.values())
+        evicted += sum(bool(r.evicted) for r in counted.relations.values())
     silent = {series("relationships", stage="passive", following="no")}  # cannot be
     assert set(SERIES) - set(seen) == silent
     assert set(outcomes) == {"applied", "duplicate", "unresolved", "late", "ignored", "tick"}
     assert evicted > 50
+
+
+@pytest.mark.parametrize(
+    ("module", "others"),
+    [
+        (recount, set()),  # nothing but Python
+        (worlds, {"hypothesis", "kafka"}),  # to draw with, and for Kafka's own word on places
+    ],
+)
+def test_recount_and_worlds_share_nothing_with_what_they_judge(
+    module: ModuleType, others: set[str]
+) -> None:
+    """A mistake that both make would agree with itself."""
+    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module or ".")
+    assert {name.partition(".")[0] for name in imported} - sys.stdlib_module_names == others
 
 
 def test_worlds_place_records_as_kafkas_own_java_tests_do() -> None:

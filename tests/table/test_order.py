@@ -15,7 +15,18 @@ from streams.table import BrokenInvariant, Fenced, FlushFailed, RelationshipsTab
 from streams.table.lease import Lease
 from streams.table.transaction import commit
 from tests.conftest import Broker
-from tests.table.test_table import RULES, Bench, always, like, likes_of, no_topic_ids, run, stop
+from tests.table.test_table import (
+    RULES,
+    WRITTEN,
+    Bench,
+    always,
+    like,
+    likes_of,
+    no_topic_ids,
+    position,
+    run,
+    stop,
+)
 
 
 def test_each_transaction_holds_exactly_the_chunks_that_its_offsets_say(broker: Broker) -> None:
@@ -40,6 +51,72 @@ def test_each_transaction_holds_exactly_the_chunks_that_its_offsets_say(broker: 
                 likes = (len(record.value) - 1) // 16
         assert seen[-1] == (30, 30)
         assert all(held == said for held, said in seen), seen
+
+    run(broker, story)
+
+
+def test_a_flush_returns_when_it_is_committed(broker: Broker) -> None:
+    """What stops in good order says so on the strength of it."""
+
+    async def story(bench: Bench) -> None:
+        table = bench.table()
+        assert await table.take({0}, always)
+        table.apply(bench.chunk(0, like(1)))
+        await table.flush()
+        assert not table.unflushed
+        assert len(await bench.read(bench.changelog)) == 2
+
+    run(broker, story)
+
+
+def test_a_flush_whose_asker_is_cancelled_is_committed_all_the_same(broker: Broker) -> None:
+    """It has taken what was dirty: nobody else could write that any more."""
+
+    async def story(bench: Bench) -> None:
+        table, heir = bench.table(), bench.table()
+        assert await table.take({0}, always)
+        table.apply(bench.chunk(0, like(1)))
+        asker = asyncio.ensure_future(table.flush())
+        for _ in range(5):  # steps of the loop, no time
+            await asyncio.sleep(0)
+        assert table.partitions()[0].dirty == 0, "the flush has not begun"
+        asker.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asker
+        await table.flush()  # waits for its turn
+        assert await heir.take({0}, always)
+        assert (likes_of(heir), position(heir, bench)) == (1, 1)
+
+    run(broker, story)
+
+
+def test_a_partition_is_flushed_once_at_a_time(broker: Broker) -> None:
+    """Whoever asks: the clock, a chunk that made too much dirty, a rebalance."""
+
+    async def story(bench: Bench) -> None:
+        table = bench.table()
+        assert await table.take({0}, always)
+        flushes = []
+        for offset in range(10):
+            table.apply(bench.chunk(offset, like(offset)))
+            flushes.append(asyncio.ensure_future(table.flush()))
+            await asyncio.sleep(0)
+        await asyncio.gather(*flushes)
+        assert not table.unflushed
+
+    run(broker, story)
+
+
+def test_what_is_sent_beside_the_values_is_sent_once(broker: Broker) -> None:
+    async def story(bench: Bench) -> None:
+        table = bench.table()
+        assert await table.take({0}, always)
+        table.apply(bench.chunk(0, b"{nope", like(1, number=1)))
+        await table.flush()
+        table.apply(bench.chunk(2, like(2)))
+        await table.flush()
+        assert len(await bench.read(bench.dead_letters)) == 1
+        assert len((await bench.read(bench.likes, number=1))[WRITTEN:]) == 1
 
     run(broker, story)
 

@@ -200,6 +200,7 @@ def test_a_partition_that_seems_kept_is_proven_even_with_nothing_to_write(broker
     async def story(bench: Bench) -> None:
         sleeper, other = bench.table(), bench.table()
         assert await sleeper.take({0}, always)
+        await sleeper.flush()  # what it has is written
         assert await other.take({0}, always)
         other.apply(bench.chunk(0, like(1)))
         await other.flush()

@@ -11,7 +11,8 @@ from streams.cli.demo.course import Course
 from streams.cli.demo.readings import Reading, fetch
 from streams.cli.demo.stage import Stage
 from streams.cli.running import Failure
-from streams.replay import DeliveryError, Pace, at_speed, replay
+from streams.outbox import DeliveryError
+from streams.replay import Pace, at_speed, replay
 from streams.sources import Sendable
 from streams.synthetic import deliveries
 

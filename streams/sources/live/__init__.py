@@ -1,0 +1,1 @@
+"""Where events come from while they happen: one module per platform, each a process of its own."""
