@@ -14,7 +14,7 @@ from benchmarks.compare.figures import Results, crew, figure, held, targets
 PAGE = results.REPOSITORY / "docs" / "performance.md"
 PARTS = ("engines", "crew", "held", "scrape", "latency", "stages")
 
-_BLOCK = re.compile(r"(<!-- begin (?P<name>\w+) -->\n\n).*?(\n\n<!-- end (?P=name) -->)", re.S)
+_BLOCK = re.compile(r"(<!-- begin (?P<name>\w+) -->\n).*?(\n<!-- end (?P=name) -->)", re.S)
 
 
 def read(folder: Path = results.RESULTS) -> Results:
@@ -47,7 +47,7 @@ def filled(page: str, found: Results) -> str:
         "capacity": _table(_capacity(found)),
         "networks": _networks(),
     }
-    return _BLOCK.sub(lambda block: block[1] + made[block["name"]] + block[3], page)
+    return _BLOCK.sub(lambda block: f"{block[1]}\n{made[block['name']]}\n{block[3]}", page)
 
 
 def _run(found: Results) -> str:
