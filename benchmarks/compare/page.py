@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -60,12 +61,13 @@ def _run(found: Results) -> str:
     least, mean, most = data["zipf"]["bytes"]
     busy = "; **the machine was busy with other work**" if machine["load"] > 1 else ""
     return "\n".join(
-        [
-            f"- {machine['cpu']}, {machine['cores']} cores (the broker on the same ones), "
+        _item(text)
+        for text in [
+            f"{machine['cpu']}, {machine['cores']} cores (the broker on the same ones), "
             f"{machine['memory_gb']} GB, {machine['system']}, {machine['at'][:10]}, commit "
             f"{machine['commit']}, load before it {machine['load']}{busy}.",
-            f"- Python {machine['python']}, {versions}.",
-            f"- {data['zipf']['events']:,} events of {least} to {most} bytes, {mean} in the mean; "
+            f"Python {machine['python']}, {versions}.",
+            f"{data['zipf']['events']:,} events of {least} to {most} bytes, {mean} in the mean; "
             f"{data['zipf']['relationships']:,} relationships (Zipf), "
             f"{data['uniform']['relationships']:,} (uniform). Medians of {rounds} rounds. "
             f"All of it took {minutes:.0f} minutes.",
@@ -195,7 +197,7 @@ def _capacity(found: Results) -> Iterable[Sequence[str]]:
 
 
 def _networks() -> str:
-    return "\n".join(f"- *{one.name}*: {one.because}." for one in NETWORKS)
+    return "\n".join(_item(f"*{one.name}*: {one.because}.") for one in NETWORKS)
 
 
 def _count(number: float) -> str:
@@ -213,6 +215,10 @@ def _gigabytes(number: float) -> str:
 
 def _duration(seconds: float) -> str:
     return f"{seconds / 60:,.0f} min" if seconds >= 120 else f"{seconds:,.0f} s"
+
+
+def _item(text: str) -> str:
+    return textwrap.fill(f"- {text}", 100, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _table(rows: Iterable[Sequence[str]]) -> str:
