@@ -2,6 +2,7 @@
 
     make bench                             all of it, then the page
     python -m benchmarks.compare           the same
+    python -m benchmarks.compare --short   one round of fewer events: every row, in 15 minutes
     python -m benchmarks.compare --quick   all of it in small: does it run?
     python -m benchmarks.compare engines   one part; more may be named
 
@@ -33,6 +34,7 @@ def main() -> None:
     )
     parser.add_argument("parts", nargs="*", metavar="part", default=[*ALL, "page"])
     parser.add_argument("--quick", action="store_true", help="a smoke test; its figures are none")
+    parser.add_argument("--short", action="store_true", help="one round: all tables in 15 minutes")
     parser.add_argument("--events", type=int, default=500_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--relationships", type=int, default=5_000_000, help="held at most")
@@ -42,6 +44,8 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := set(given.parts) - {*ALL, "page"}:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    if given.short:
+        given.events, given.rounds, given.relationships = 200_000, 1, 1_000_000
     if given.quick:
         given.events, given.rounds, given.relationships, given.rate = 20_000, 1, 200_000, 5000.0
         given.into = results.REPOSITORY / ".cache" / "bench" / "quick"

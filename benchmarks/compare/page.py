@@ -66,7 +66,8 @@ def _run(found: Results) -> str:
             f"{machine['cpu']}, {machine['cores']} cores (the broker on the same ones), "
             f"{machine['memory_gb']} GB, {machine['system']}, {machine['at'][:10]}, commit "
             f"{machine['commit']}, load before it {machine['load']}{busy}.",
-            f"Python {machine['python']}, {versions}.",
+            f"Python {machine['python']}, {versions}. Closeknit's core: "
+            f"{machine.get('core', 'Python')}.",
             f"{data['zipf']['events']:,} events of {least} to {most} bytes, {mean} in the mean; "
             f"{data['zipf']['relationships']:,} relationships (Zipf), "
             f"{data['uniform']['relationships']:,} (uniform). Medians of {rounds} rounds. "

@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from streams import kernel
+
 RESULTS = Path(__file__).parents[1] / "results"
 REPOSITORY = Path(__file__).parents[2]
 
@@ -29,6 +31,7 @@ def machine() -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
+        "core": "compiled" if kernel.in_use() else "Python",
         "versions": {name: found for name in OURS if (found := _version(name))},
     }
 
