@@ -7,10 +7,10 @@ level, each seeing what those below it recorded, as the rules of a group do in a
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import socket
 import subprocess
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -20,17 +20,24 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
+from schemas.events import TOPIC_OF
+from streams.alerting.levels import levels
 from streams.alerting.rules import Alert, Group, Record
+from streams.alerting.thresholds import DEFAULTS
 from streams.brokers.lifeline import Lifeline
+from streams.core.admission import REROUTED_FROM
+from streams.core.partition import Rules
+from streams.core.placement import partition_of
+from streams.metrics.accounts import Account, Accounts
+from streams.past import Sent, Witness
+from streams.synthetic import World, deliveries
 from tests.conftest import missing
 from tests.engine.system import await_that
-from tests.history import write
 
 Labels = frozenset[tuple[str, str]]
 Points = list[tuple[float, float]]
 """Times in seconds, and values."""
 
-_NAME = re.compile(r"[A-Za-z_][\w:]*")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -105,12 +112,16 @@ class Past:
     def add(self, lines: Iterable[str]) -> None:
         """Import samples, lines of OpenMetrics."""
         path = write(lines, self._folder / "samples.om")
+        self.add_file(path)
+        path.unlink()
+
+    def add_file(self, path: Path) -> None:
+        """Import a file of OpenMetrics."""
         _run(
             # Blocks of two hours would be written by as many readings of the whole file.
             *(tool("promtool"), "tsdb", "create-blocks-from", "--quiet"),
             *("--max-block-duration=9000h", "openmetrics", str(path), str(self._data)),
         )
-        path.unlink()
 
     @contextmanager
     def running(self) -> Iterator[Prometheus]:
@@ -146,7 +157,7 @@ class Past:
 
     def record(self, groups: Iterable[Group], spans: Sequence[Span]) -> None:
         """Evaluate the rules of the groups over these spans, which ascend and stay apart."""
-        for level in levels(chain.from_iterable(group.rules for group in groups)):
+        for level in levels([*chain.from_iterable(group.rules for group in groups)]):
             with self.running() as prometheus:
                 lines = [
                     line
@@ -156,19 +167,6 @@ class Past:
                 ]
             if lines:
                 self.add(lines)
-
-
-def levels(rules: Iterable[Record | Alert]) -> list[list[Record | Alert]]:
-    """The rules in layers: each reads only what lower ones record."""
-    waiting = list(rules)
-    found = []
-    while waiting:
-        unknown = {rule.record for rule in waiting if isinstance(rule, Record)}
-        ready = [rule for rule in waiting if unknown.isdisjoint(_NAME.findall(rule.expr))]
-        assert ready, f"rules that read each other: {unknown}"
-        found.append(ready)
-        waiting = [rule for rule in waiting if rule not in ready]
-    return found
 
 
 def _recorded(rule: Record | Alert, answer: Mapping[Labels, Points], span: Span) -> Iterator[str]:
@@ -230,6 +228,63 @@ def _series(name: str, labels: Mapping[str, str]) -> str:
 
 def _seconds(duration: str) -> int:
     return int(duration[:-1]) * _SECONDS[duration[-1]]
+
+
+def scrapes(world: World, moments: Iterable[int], workers: int = 2) -> Iterator[str]:
+    """A world as a Prometheus knows it that scrapes its workers: lines of OpenMetrics, no end mark.
+
+    Args:
+        world: whose records the workers read, each soon after it was sent.
+        moments: when they are scraped, ms, ascending.
+        workers: how many, with a partition each.
+    """
+    listed = [Account(cast.id, cast.name, cast.group) for cast in world.accounts]
+    rules = Rules(partitions=workers)
+    crew = [Witness(rules, Accounts(listed), number) for number in range(workers)]
+    sent = deliveries(world, workers)
+    following = next(sent, None)
+    for now_ms in moments:
+        chunks: Chunks = defaultdict(list)
+        while following is not None and following.at_ms < now_ms:
+            place = partition_of(following.key, workers), following.kind
+            chunks[place].append(Sent(following.value, following.at_ms))
+            following = next(sent, None)
+        while chunks:
+            chunks = _read(crew, chunks, now_ms)
+        for number, worker in enumerate(crew, 1):
+            worker.arrive(now_ms)
+            samples = worker.samples()
+            samples += ["up 1", f"scrape_samples_scraped {len(samples)}"]
+            target = f'instance="worker-{number}:9108",job="{DEFAULTS.job}"'
+            yield from (f"{_labelled(one, target)} {now_ms / 1000}\n" for one in samples)
+
+
+Chunks = defaultdict[tuple[int, str], list[Sent]]
+
+
+def _read(crew: Sequence[Witness], chunks: Chunks, now_ms: int) -> Chunks:
+    """Let everybody read; return what was in the wrong place, where it belongs."""
+    again: Chunks = defaultdict(list)
+    for (number, kind), records in chunks.items():
+        header = (REROUTED_FROM, f"{TOPIC_OF[kind]}/{number}/0".encode())
+        for one in crew[number].read(kind, records, now_ms):
+            record = Sent(one.record.value or b"", one.record.timestamp, (header,))
+            again[one.partition, kind].append(record)
+    return again
+
+
+def _labelled(sample: str, target: str) -> str:
+    series, _, value = sample.rpartition(" ")
+    name, brace, labels = series.partition("{")
+    return f"{name}{{{target}{f',{labels}' if brace else '}'} {value}"
+
+
+def write(lines: Iterable[str], path: Path) -> Path:
+    """An OpenMetrics file of these lines."""
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(lines)
+        file.write("# EOF\n")
+    return path
 
 
 def tool(name: str) -> str:

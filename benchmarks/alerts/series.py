@@ -1,6 +1,6 @@
 """A world as a Prometheus sees it that scrapes its worker: what the rules about accounts read.
 
-`tests.history` does the same from the pages that a worker serves, for every series, and takes ten
+`streams.past` does the same from the pages that a worker serves, for every series, and takes ten
 times as long; that both say the same is tested.
 """
 

@@ -56,7 +56,7 @@ def main() -> None:
     settings = load()
     world = remembered(settings.data_dir)
     if world is None:
-        sys.exit("The demo has no world yet: run history.py first.")
+        sys.exit("The demo has no world yet: run begin.py first.")
     try:
         send(world, settings, settings.data_dir / "sent")
     except (DeliveryError, KafkaError) as error:

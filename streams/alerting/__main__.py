@@ -6,16 +6,19 @@ from pathlib import Path
 import click
 
 from streams.alerting.build import files
+from streams.alerting.levels import level_files
 from streams.alerting.thresholds import InvalidThresholds, read
 
 
 @click.command()
 @click.argument("thresholds", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-def main(thresholds: Path, folder: Path) -> None:
+@click.option("--past", is_flag=True, help="Write them as deploy/prometheus/past.sh takes them.")
+def main(thresholds: Path, folder: Path, *, past: bool) -> None:
     """Write the rules with the THRESHOLDS of a TOML file into FOLDER."""
     try:
-        built = files(read(thresholds.read_text(encoding="utf-8")))
+        settings = read(thresholds.read_text(encoding="utf-8"))
+        built = dict(level_files(settings)) if past else files(settings)
     except InvalidThresholds as error:
         click.echo(f"{thresholds}: {error}", err=True)
         sys.exit(2)

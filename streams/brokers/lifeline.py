@@ -72,6 +72,11 @@ class Lifeline:
         return self._keeper.poll() is not None
 
     @property
+    def status(self) -> int | None:
+        """The exit status of the command, 128 and the signal that killed it; None: it runs."""
+        return self._keeper.poll()
+
+    @property
     def output(self) -> str:
         """What the command has printed so far, at most the last megabyte of it."""
         if not self._log.closed:

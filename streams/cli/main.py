@@ -22,6 +22,10 @@ A worker has some of its own: see docs/operations.md.
 """
 
 COMMANDS: Final = {
+    "backfill": (
+        "streams.cli.backfill:backfill",
+        "Apply years of history from files, before going live.",
+    ),
     "broker": ("streams.cli.broker:broker", "Run the embedded broker (for trying things out)."),
     "completion": (
         "streams.cli.completion:completion",
@@ -64,7 +68,7 @@ COMMANDS: Final = {
 _SECTIONS: Final = {
     "To try it": ("demo", "broker", "generate"),
     "To set it up": ("config", "doctor", "completion"),
-    "To run it": ("topics", "worker", "source", "replay", "dead-letters", "reset"),
+    "To run it": ("topics", "worker", "source", "backfill", "replay", "dead-letters", "reset"),
     "To know your people": ("people", "report", "export"),
 }
 """How the overview arranges them."""

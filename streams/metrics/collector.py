@@ -16,7 +16,7 @@ itself (a negative count, a missing series) is such a failure: it is never drawn
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
@@ -62,6 +62,7 @@ class Page:
         meters: What the engine counted.
         accounts: Which accounts have series of their own.
         now: The wall clock, in seconds since the epoch.
+        only: The names of the metrics that are rendered beside the census; None is all.
     """
 
     def __init__(
@@ -70,14 +71,17 @@ class Page:
         meters: Meters,
         accounts: Accounts,
         now: Callable[[], float] = time.time,
+        only: Container[str] | None = None,
     ) -> None:
         self._view = view
         self._meters = meters
         self._accounts = accounts
         self._now = now
+        self._only = only
         self._process = CollectorRegistry()
-        for collector in ProcessCollector, PlatformCollector, GCCollector:
-            collector(registry=self._process)
+        if only is None:
+            for collector in ProcessCollector, PlatformCollector, GCCollector:
+                collector(registry=self._process)
         self._census_text = _CensusText([])
         self._one_at_a_time = threading.Lock()
 
@@ -85,7 +89,7 @@ class Page:
         """The whole page, UTF-8."""
         parts: dict[str, Callable[[], bytes]] = {
             "census": self._census,
-            "pipeline": lambda: _text(self._pipeline()),
+            "pipeline": lambda: self._text(self._pipeline()),
             "process": lambda: generate_latest(self._process),
         }
         page: list[bytes] = []
@@ -103,7 +107,7 @@ class Page:
                 success.append(((part,), not failed))
                 duration.append(((part,), time.perf_counter() - start))
         page.append(
-            _text(
+            self._text(
                 [
                     _family("closeknit_scrape_success", success),
                     _family("closeknit_scrape_duration_seconds", duration),
@@ -141,10 +145,16 @@ class Page:
             ),
         ]
         if not rows:
-            return _text(pages)
+            return self._text(pages)
         if self._census_text.accounts != (accounts := list(rows)):
             self._census_text = _CensusText(accounts)
-        return _text(pages) + b"".join(self._census_text.render(rows.values()))
+        return self._text(pages) + b"".join(self._census_text.render(rows.values()))
+
+    def _text(self, families: Iterable[Family]) -> bytes:
+        only = self._only
+        if only is not None:
+            families = (family for family in families if _exposed(family) in only)
+        return generate_latest(_Families(families))
 
     def _sum(self, ready: Sequence[PartitionView], held: Mapping[int, Iterable[str]]) -> Rows:
         """One row per account label; those always exported come first, with zeros if need be."""
@@ -290,8 +300,9 @@ class _Families:
         return self._families
 
 
-def _text(families: Iterable[Family]) -> bytes:
-    return generate_latest(_Families(families))
+def _exposed(family: Family) -> str:
+    """Its name as in the table: client_python takes the end of a counter's off."""
+    return f"{family.name}_total" if family.type == "counter" else family.name
 
 
 def _family(name: str, samples: Samples) -> Family:

@@ -25,8 +25,8 @@ from streams.core.time import DAY_MS, HOUR_MS
 from tests.alerting.promtool import RULES, Case, failures
 from tests.alerting.promtool import Trial as Tried
 from tests.alerting.world import Samples, on
-from tests.history import history
 from tests.past import Span, firing
+from tests.past import scrapes as served_by_workers
 
 WEEKLY = 714
 SEED = 4  # one whose chance is kind: docs/alert-quality.md says how often it is not
@@ -130,11 +130,11 @@ def test_promtool_finds_the_same_at_the_same_hours(
 
 
 def test_a_worker_serves_the_same_series() -> None:
-    """For a world without defects, to the last value: `tests.history` asks its page."""
+    """For a world without defects, to the last value: `tests.past` asks its page."""
     world = Trial("begging", 100, seed=3).world
     moments = [world.start + day * DAY_MS + HOUR_MS // 2 for day in (1, 30, 45, 60, 70)]
     served: dict[tuple[str, int], float] = {}
-    for line in history(world, moments, workers=1):
+    for line in served_by_workers(world, moments, workers=1):
         series, value, at = line.rsplit(" ", 2)
         metric, _, labelled = series.partition("{")
         rest = labelled.partition('job="closeknit"')[2].strip(",}")

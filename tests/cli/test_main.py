@@ -75,6 +75,7 @@ def leaves(group: click.Group, *words: str) -> Iterator[tuple[str, ...]]:
 MAPPING = Path(__file__).parents[2] / "docs" / "mappings" / "segment.toml"
 LEAVES = list(leaves(main))
 ARGUMENTS = {
+    ("backfill",): [str(MAPPING)],
     ("source", "bluesky"): ["--account", "acme.example"],
     ("source", "mastodon"): ["--instance", "mastodon.example"],
     ("source", "topic"): ["--from", "theirs", "--mapping", str(MAPPING)],

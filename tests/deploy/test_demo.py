@@ -19,8 +19,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.alerting.thresholds import DEFAULTS
+from streams.core.partition import Rules
 from streams.core.series import FAMILIES
 from streams.core.time import DAY_MS, format_ms, parse_at
+from streams.metrics.accounts import Accounts
+from streams.past import Sent, Witness
 from streams.synthetic import DEMO, World, deliveries
 from tests.deploy.files import on_this_side
 from tests.deploy.programs import SERVICES, Prometheus, free_port, prometheus, tool
@@ -62,7 +65,7 @@ def _environment(system: System, folder: Path) -> dict[str, str]:
     return {**os.environ, **system.environment, "CLOSEKNIT_DATA_DIR": str(folder)}
 
 
-def _history(system: System, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _begin(system: System, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*script("demo-world"), *arguments],
         env=_environment(system, folder),
@@ -97,7 +100,7 @@ def demo(embedded_broker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iter
     system = System(embedded_broker.bootstrap, folder, partitions=12, clock="wall")
     with ExitStack() as at_the_end:
         at_the_end.callback(system.end)
-        began = _history(system, past, first_day)
+        began = _begin(system, past, first_day)
         assert began.returncode == 0, began.stderr
         recording = subprocess.Popen(
             _past(past, data, free_port(), free_port()),
@@ -124,24 +127,22 @@ def demo(embedded_broker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def _counted(world: World, now_ms: int) -> dict[str, dict[Any, float]]:
     """Every count of the accounts, by a worker that has just read all of the world up to now."""
-    history = module("history")
-    worker = history.Worker(module("streams.settings").Settings().rules)
-    chunks: dict[str, list[Any]] = {}
+    witness = Witness(Rules(partitions=1), Accounts())
+    chunks: dict[str, list[Sent]] = {}
     for one in deliveries(world):
         if one.at_ms > now_ms:
             break
-        record = history.SimpleNamespace(
-            key=one.key, value=one.value, timestamp=one.at_ms, headers=(), offset=0
-        )
-        chunks.setdefault(one.kind, []).append(record)
+        chunks.setdefault(one.kind, []).append(Sent(one.value, one.at_ms))
     for kind, records in chunks.items():
-        worker.read(kind, records, now_ms)
-    worker.arrive(now_ms)
-    return {
-        family.name: {frozenset(s.labels.items()): s.value for s in family.samples}
-        for family in text_string_to_metric_families(worker.page().decode())
-        if family.name in FAMILIES
-    }
+        witness.read(kind, records, now_ms)
+    witness.arrive(now_ms)
+    page = "\n".join(witness.samples()) + "\n"
+    found: dict[str, dict[Any, float]] = {name: {} for name in FAMILIES}
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            if sample.name in FAMILIES:
+                found[sample.name][frozenset(sample.labels.items())] = sample.value
+    return found
 
 
 def test_past_and_present_say_the_same(demo):
@@ -218,10 +219,10 @@ def test_an_interrupted_demo_goes_on_where_it_was(demo):
 def test_a_second_start_changes_nothing(demo):
     """`docker compose up` runs the one-shot services again."""
     folder = demo.system.folder / "past"
-    before = (folder / "history.om").stat()
-    again = _history(demo.system, folder)
+    before = (folder / "past.om").stat()
+    again = _begin(demo.system, folder)
     assert (again.returncode, again.stdout.split()[-1]) == (0, f"{demo.world.first_day}.")
-    assert (folder / "history.om").stat() == before
+    assert (folder / "past.om").stat() == before
     once_more = subprocess.run(
         _past(folder, demo.system.folder / "data"), capture_output=True, text=True, check=False
     )
@@ -246,7 +247,7 @@ def test_topics_with_events_of_others_are_left_alone(embedded_broker, tmp_path):
     system.replay(
         [{"kind": "like", "id": "1", "account": "a", "member": "m", "at": "2026-01-01T00:00:00Z"}]
     )
-    done = _history(system, tmp_path)
+    done = _begin(system, tmp_path)
     assert done.returncode == 1
     assert "not the demo's" in done.stderr
     assert list(tmp_path.iterdir()) == []

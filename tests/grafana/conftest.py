@@ -14,8 +14,7 @@ from streams.alerting.build import groups
 from streams.alerting.thresholds import DEFAULTS
 from streams.synthetic import DEMO
 from tests.grafana.boards import Query, filled
-from tests.history import history
-from tests.past import Labels, Past, Points, Prometheus, Span
+from tests.past import Labels, Past, Points, Prometheus, Span, scrapes
 
 HOUR, DAY = 3600, 86_400
 START, END = DEMO.start // 1000, DEMO.end // 1000
@@ -54,7 +53,7 @@ class Demo(NamedTuple):
 def demo_world(folder: Path) -> Iterator[Prometheus]:
     """Let the world pass, and start a Prometheus in which it has."""
     past = Past(folder, lookback="12h")
-    past.add(history(DEMO, chain(WEEKS.moments, MINUTES.moments)))
+    past.add(scrapes(DEMO, chain(WEEKS.moments, MINUTES.moments)))
     past.record(groups(DEFAULTS), [WEEKS, MINUTES])
     with past.running() as prometheus:
         yield prometheus

@@ -92,6 +92,15 @@ def fetch(url: str) -> Reading:
     Raises:
         OSError: it does not answer.
     """
+    return reading(scraped(url))
+
+
+def scraped(url: str) -> list[Sample]:
+    """Everything on that page.
+
+    Raises:
+        OSError: nobody answers.
+    """
     # Not with urllib, which would ask a proxy where one is set.
     where = urlsplit(url)
     connection = http.client.HTTPConnection(where.netloc, timeout=_TIMEOUT)
@@ -102,7 +111,7 @@ def fetch(url: str) -> Reading:
         raise ConnectionError(f"the worker gave no proper answer: {error!r}") from error
     finally:
         connection.close()
-    return reading(samples(page.decode()))
+    return samples(page.decode())
 
 
 def samples(page: str) -> list[Sample]:

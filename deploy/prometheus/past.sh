@@ -1,8 +1,12 @@
 #!/bin/sh
-# Gives a Prometheus of its first hour the past that history.py wrote: records what the rules make
-# of it, and puts these blocks into Prometheus's own folder, which notices within a minute.
+# Gives a Prometheus of its first hour a past: records what the rules make of the samples that
+# `closeknit backfill --openmetrics` wrote, and puts these blocks into Prometheus's own folder, which
+# notices within a minute. It needs prometheus and promtool.
 #
-#   history.sh PAST DATA [PORT PORT]
+#   past.sh PAST DATA [PORT PORT]
+#
+# PAST is a folder with the samples, past.om, and the rules in levels:
+# python -m streams.alerting --past deploy/prometheus/alerts.toml PAST
 #
 # What workers would have exported is imported into a Prometheus that only the next one reads, so
 # that none of it stays: the charts need what is recorded, and the workers' own series are real.
@@ -11,16 +15,24 @@ past=$1
 data=$2
 port=${3:-9098}
 next=${4:-9099}
-work=$data/history.new # beside the blocks: moving one from here is a single step
-done=$data/history.done
+work=$data/past.new # beside the blocks: moving one from here is a single step
+done=$data/past.done
 
 if [ -e "$done" ]; then
   echo "This Prometheus has its past already."
   exit 0
 fi
 if ls "$data"/*/meta.json >/dev/null 2>&1; then
-  echo "This Prometheus has been at work for hours: an invented past would overlay the true one." >&2
-  echo "Nothing was done. docker compose --profile demo down --volumes forgets everything." >&2
+  echo "This Prometheus has been at work for hours: another past would overlay its own." >&2
+  echo "Nothing was done. For the demo, docker compose --profile demo down --volumes forgets all." >&2
+  exit 1
+fi
+
+# When the samples begin and end, in seconds: the last words of the first line and of the last.
+start=$(sed -n '1{s/.* //;s/\..*//p;q}' "$past/past.om")
+end=$(tail -n 2 "$past/past.om" | sed -n '1{s/.* //;s/\..*//p}')
+if [ -z "$start" ] || [ -z "$end" ]; then
+  echo "There are no samples in $past/past.om. Nothing was done." >&2
   exit 1
 fi
 
@@ -51,7 +63,7 @@ blocks() {
 # record RULES: over all of the past
 record() {
   said=$work/$(basename "$1").log
-  blocks rules --start="$(cat "$past/start")" --end="$(cat "$past/end")" \
+  blocks rules --start="$start" --end="$end" \
     --url="http://127.0.0.1:$next" --output-dir="$work/next" "$1" >"$said" 2>&1 && return
   cat "$said" >&2
   return 1
@@ -64,7 +76,7 @@ move() {
   done
 }
 
-blocks openmetrics "$past/history.om" "$work/exported"
+blocks openmetrics "$past/past.om" "$work/exported"
 serve exported "$port" 'global: {}'
 level=0
 while [ -e "$past/level-$level-0.json" ]; do
@@ -84,4 +96,4 @@ done
 move "$work/recorded" "$data"
 rm -rf "$work"
 touch "$done"
-echo "Ten weeks are recorded."
+echo "The past is recorded."

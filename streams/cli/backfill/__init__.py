@@ -1,0 +1,5 @@
+"""`closeknit backfill`."""
+
+from streams.cli.backfill.command import backfill
+
+__all__ = ["backfill"]
