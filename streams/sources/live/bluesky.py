@@ -90,7 +90,7 @@ class Bluesky:
         """See `Source`."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)
         async with ClientSession(middlewares=(tell_refusals,), timeout=timeout) as session:
-            api = Xrpc(session, self._api)
+            api = Xrpc(session, self._api, self._meters.heard)
             dids = [await resolve(api, account) for account in self._accounts]
             log.info("Watching %s", ", ".join(dids))
             listening = _Listening(self.name, dids, kept, self._protocol)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import aiohttp
@@ -90,12 +90,16 @@ class Xrpc:
     Args:
         session: with `tell_refusals`.
         base: its URL.
+        heard: called at each answer, a refusal too.
         attempts: of one query, before it is given up.
     """
 
-    def __init__(self, session: ClientSession, base: str, attempts: int = 12) -> None:
+    def __init__(
+        self, session: ClientSession, base: str, heard: Callable[[], None], attempts: int = 12
+    ) -> None:
         self._session = session
         self._base = base.rstrip("/")
+        self._heard = heard
         self._attempts = attempts
 
     async def get(self, method: str, parameters: Sequence[tuple[str, str]], kind: type[T]) -> T:
@@ -114,8 +118,10 @@ class Xrpc:
                     url, params=parameters, allow_redirects=False
                 ) as response:
                     body = await _read(response)
+                self._heard()
                 return msgspec.json.decode(body, type=kind)
             except Refusal as refusal:
+                self._heard()
                 if not refusal.passes:
                     raise
                 failure, rest = str(refusal), refusal.retry_after

@@ -157,7 +157,7 @@ def test_hosts_that_know_no_such_stream_end_the_source_with_advice(play: Play) -
 
 
 def test_a_handle_is_resolved_and_an_unknown_one_named(play: Play) -> None:
-    """A DID needs nobody."""
+    """A DID needs nobody. Each answer is a sign of life, long before there is a stream."""
     server = play(LINES, handles={"acme.example": ACCOUNTS[0]})
     wanted = expected(LINES, ACCOUNTS[:1])
     life = Life(server, accounts=["@acme.example"])
@@ -166,6 +166,7 @@ def test_a_handle_is_resolved_and_an_unknown_one_named(play: Play) -> None:
     life = Life(server, accounts=["nobody.example"])
     with pytest.raises(SourceFailed, match=r"'nobody.example' leads to no account"):
         run(life.go(lambda: False))
+    assert life.metric("closeknit_source_heartbeat_timestamp_seconds") > 0
 
 
 def follow_record(member: str, us: int) -> str:
