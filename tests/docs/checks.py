@@ -20,16 +20,14 @@ from streams.cli.source.mastodon import TOKEN
 from streams.core.series import FAMILIES
 from streams.metrics.names import METRICS
 from streams.settings import Settings
-from streams.sources.live.meters import Meters
 from tests.docs.pages import REPOSITORY, Page
+from tests.metrics.of_sources import OF_SOURCES
 
 Check = Callable[[Page], list[str]]
 
 RECORDED = {
     rule.record for group in groups(DEFAULTS) for rule in group.rules if isinstance(rule, Record)
 }
-
-OF_SOURCES = set(re.findall(r"^# HELP (\w+)", Meters("any").page().decode(), re.M))
 
 WIDTH = 100
 _FOLDERS = ("schemas/", "streams/", "tests/", "docs/", "deploy/", "grafana/", ".ci/")
