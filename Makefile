@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fuzz soak mutants check format dashboards picture rules alert-quality \
-  bench-micro lock clean
+  bench bench-micro kernel lock clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 15
@@ -53,8 +53,14 @@ rules: $(READY) ## Build deploy/prometheus/rules with the thresholds of deploy/p
 alert-quality: $(READY) ## Measure what the alerts are worth (half an hour; needs Prometheus)
 	$(BIN)/python -m benchmarks.alerts
 
+bench: $(READY) ## Measure Closeknit beside other engines, and under load (half an hour; Linux)
+	$(BIN)/python -m benchmarks.compare
+
 bench-micro: $(READY) ## What each stage costs, without Kafka (a minute)
 	@$(BIN)/python -m benchmarks.core
+
+kernel: $(READY) ## Compile the core: faster, never needed (a minute; needs a C compiler)
+	$(BIN)/python -m streams.compile_kernel
 
 lock: $(READY) ## Choose the newest allowed versions and write their hashes (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra embedded --universal --python-version 3.11 \

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from streams import kernel
 from streams.changelog import Changelog
 from streams.core.admission import admit, decode_records
 from streams.core.partition import Partition, Rules
@@ -220,7 +221,9 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--flush", type=int, default=20_000, help="events between two settles")
     parser.add_argument("--accounts", type=int, default=1_000, help="accounts on the page")
     arguments = parser.parse_args(words)
-    print(f"{platform.machine()}, Python {platform.python_version()}; µs of CPU, best of two")
+    form = "compiled" if kernel.in_use() else "Python"
+    python = platform.python_version()
+    print(f"{platform.machine()}, Python {python}, core: {form}; µs of CPU, best of two")
     for data, exponent in (("Zipf 0.8", 0.8), ("Zipf 1.0", 1.0), ("uniform", 0.0)):
         cut = chunks(arguments.events, exponent)
         rounds = []

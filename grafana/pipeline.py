@@ -5,6 +5,7 @@ from typing import Final
 from grafana.board import PIPELINE, Alerts, board, choice
 from grafana.palette import ACT, CALM, TALK, USUAL
 from grafana.panels import SECONDS, SHARE, Line, layers, lines, numbers, rows
+from grafana.sources import OF_SOURCES
 from streams.alerting.thresholds import DEFAULTS
 
 _LIMITS: Final = DEFAULTS.pipeline
@@ -189,6 +190,36 @@ _RECOVERY = lines(
     most=1,
 )
 
+_SNAPSHOT_AGE = lines(
+    "How old is each snapshot?",
+    "A worker keeps a copy of each of its partitions beside it, and a restart that finds one reads "
+    "only what came after. It is renewed as changes add up, so a partition that rests keeps an old "
+    "one. Without any, a restart reads the whole changelog: slower, never wrong.",
+    Line(
+        "{{instance}}, partition {{partition}}",
+        f"time() - {_of_workers('closeknit_snapshot_timestamp_seconds')}",
+    ),
+    unit=SECONDS,
+    none="No worker has a snapshot",
+)
+
+_SNAPSHOT_SIZE = lines(
+    "How much disk do snapshots take?",
+    "Bytes of all snapshots of each worker, which hold what its partitions hold. While one is "
+    "renewed, the old one stays until the new one is whole.",
+    Line("{{instance}}", f"sum by (instance) ({_of_workers('closeknit_snapshot_bytes')})"),
+    unit="bytes",
+    none="No worker has a snapshot",
+)
+
+_SNAPSHOT_FAILURES = lines(
+    "Can snapshots be written?",
+    "Snapshots of each worker that failed in an hour. A full disk, mostly: the log of the worker "
+    "says it. Counting goes on meanwhile; the next restart takes longer.",
+    Line("{{instance}}", f"increase({_of_workers('closeknit_snapshot_failures_total')}[1h])"),
+    decimals=1,
+)
+
 _REBALANCES = lines(
     "How often do partitions change hands?",
     "Rebalances of the group in an hour, as each worker took part in them. One for each worker "
@@ -287,7 +318,9 @@ def pipeline() -> str:
         (8, [(8, _TOPICS), (8, _OUTCOMES), (8, _CURRENT)]),
         (8, [(12, _DEAD), (12, _REFUSED)]),
         (8, [(6, _FLUSH), (6, _LAST_FLUSH), (6, _WRITTEN), (6, _BYTES)]),
+        *OF_SOURCES,
         (8, [(12, _RECOVERY), (12, _REBALANCES)]),
+        (8, [(8, _SNAPSHOT_AGE), (8, _SNAPSHOT_SIZE), (8, _SNAPSHOT_FAILURES)]),
         (8, [(6, _MEMORY), (6, _CPU), (6, _SERIES), (6, _SCRAPE)]),
         (9, [(14, _PLACES), (10, _VERSIONS)]),
         variables=[choice("worker", "Worker", "closeknit_build_info", of="instance", several=True)],

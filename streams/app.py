@@ -14,7 +14,7 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
-from streams import logs
+from streams import kernel, logs
 from streams.agents import consume_relationships
 from streams.brokers import TopicIds, UnreadableBatch
 from streams.metrics.accounts import Account, Accounts
@@ -111,6 +111,7 @@ class _Worker:
         server = Server(application(self._page(), self._alive, self._ready))
         port = server.start(self._settings.http_host, self._settings.http_port)
         log.info("Metrics at http://%s:%d/metrics", self._settings.http_host, port)
+        log.info("The core runs %s", "compiled" if kernel.in_use() else "in Python")
         tasks: list[asyncio.Task[Any]] = [
             asyncio.create_task(stop.wait()),
             asyncio.create_task(app.start()),

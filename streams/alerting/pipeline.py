@@ -18,7 +18,13 @@ _BURNS: tuple[tuple[float, str, str, str, Severity], ...] = (
 
 def pipeline_alerts(settings: Settings) -> Group:
     """Every alert about the pipeline."""
-    alerts = [*_numbers(settings), *_workers(settings), *_reading(settings), *_records(settings)]
+    alerts = [
+        *_numbers(settings),
+        *_workers(settings),
+        *_reading(settings),
+        *_records(settings),
+        *_sources(settings),
+    ]
     return Group("closeknit-pipeline", alerts)
 
 
@@ -231,4 +237,39 @@ def _records(settings: Settings) -> Iterator[Alert]:
         f"{{{{ range query `{reasons}` }}}}"
         '{{ .Labels.reason }} {{ .Value | printf "%.0f" }}; {{ end }}'
         "each is kept.",
+    )
+
+
+def _sources(settings: Settings) -> Iterator[Alert]:
+    lost = "closeknit_source_lost_seconds_total"
+    yield _alert(
+        settings,
+        "SourceSilent",
+        "ticket",
+        "2m",
+        f"""
+        time() - max by (source) (closeknit_source_heartbeat_timestamp_seconds)
+        > {settings.pipeline.source_silent}
+        """,
+        "The source {{ $labels.source }} hears nothing from its platform",
+        "The process of the source {{ $labels.source }} runs, and its platform has given no sign "
+        "of life {{ if gt $value 1e9 }}since it was started{{ else }}for "
+        "{{ $value | humanizeDuration }}{{ end }}. It goes on trying, and will read on where it "
+        "was for as long as the platform still has that.",
+    )
+    yield _alert(
+        settings,
+        "SourceLostTime",
+        "ticket",
+        "0m",
+        # A source learns of it when it is started, before Prometheus has seen its counter: such a
+        # one has not grown.
+        f"""
+        max by (source) (increase({lost}[1h])) > 0
+        or max by (source) ({lost} unless {lost} offset 1h) > 0
+        """,
+        "Events of the source {{ $labels.source }} are lost",
+        "Of {{ $value | humanizeDuration }} the platform of the source {{ $labels.source }} no "
+        "longer tells what happened in it: we were away for too long. Counts miss what came and "
+        "went in that time.",
     )

@@ -123,6 +123,8 @@ class Pipeline(_Table, frozen=True):
     """... unless they are fewer than this."""
     restarts: Number = 3
     """Starts of one worker in a quarter of an hour that are too many."""
+    source_silent: Seconds = 120
+    """A source that heard nothing from its platform for longer than this is cut off."""
 
 
 class Links(_Table, frozen=True):

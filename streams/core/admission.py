@@ -16,7 +16,7 @@ from schemas.events import (
     InvalidEvent,
     Reason,
     check_id,
-    check_identity,
+    check_identities,
     decode_many,
 )
 from streams.core.placement import partitions_of
@@ -146,7 +146,13 @@ def admit(
         for event in events
     ]
     times = parse_many([event.at if isinstance(event, Event) else _EPOCH for event in events])
-    homes = partitions_of({key for key in keys if key not in known}, rules.partitions)
+    strangers = {
+        key: (event.account, event.member)
+        for key, event in zip(keys, events, strict=True)
+        if key not in known and isinstance(event, Event)
+    }
+    homes = partitions_of(strangers, rules.partitions)
+    faults = check_identities(strangers.values())
     live, ignored = rules.clock == "wall", rules.ignored_members
     for record, event, key, at in zip(records, events, keys, times, strict=True):
         if isinstance(event, InvalidEvent):
@@ -165,7 +171,7 @@ def admit(
             yield Refused(record, *fault), -1, key
         elif key not in homes:  # known
             yield (_IGNORED if event.member in ignored else event), at, key
-        elif fault := check_identity(event.account, event.member):
+        elif faults and (fault := faults.get((event.account, event.member))):
             yield Refused(record, *fault), -1, key
         elif event.member in ignored:
             yield _IGNORED, at, key

@@ -11,9 +11,11 @@ from struct import Struct
 STARTED, ENDED = 6, 7
 """The things that are no interaction: a follow that started, a follow that ended."""
 
-SIZE = 8
+SIZE, NAME = 8, 4
+"""Bytes of a cell, and of its beginning that names hour and thing."""
 _CELL = Struct("<II")
 _WORD = Struct("<I")
+_DAY = 24 << 4  # of a name
 
 
 def count(cells: bytes, hour: int, thing: int, floor: int) -> bytes:
@@ -41,7 +43,14 @@ def packed(cells: Iterable[tuple[int, int, int]]) -> bytes:
 
 def days(cells: bytes, things: Container[int]) -> set[int]:
     """Return the UTC days on which one of these things was counted."""
-    return {name // (24 << 4) for name, _ in _CELL.iter_unpack(cells) if name & 15 in things}
+    found: set[int] = set()
+    begin = end = 0  # of the day before, as names: most are of the same
+    for name, _ in _CELL.iter_unpack(cells):
+        if name & 15 in things and not begin <= name < end:
+            day = name // _DAY
+            begin, end = day * _DAY, (day + 1) * _DAY
+            found.add(day)
+    return found
 
 
 def _find(cells: bytes, name: bytes) -> int:

@@ -76,14 +76,15 @@ class Census:
         # Taken first: a reader that comes later may already have seen what is moved now.
         read_at, moves_then, slots, _ = known.reading
         count = places.get
-        moved = {filed: n for filed, n in moves.items() if n and filed >= first}
         # `update` runs no Python code, so no other thread comes in between. What has become zero
         # stays until the next purge, as taking it out would take a second step.
-        places.update({filed: count(filed, 0) + n for filed, n in moved.items()})
+        places.update(
+            {filed: count(filed, 0) + n for filed, n in moves.items() if n and filed >= first}
+        )
         if read_at == clock and moves_then == known.moves:
             # What somebody reads all the time is kept up to date: a few places moved, of thousands.
             slots = slots.copy()
-            add(slots, moved, clock)
+            add(slots, moves, clock)  # which passes by what is behind the floor, too
             known.reading = _Reading(clock, moves_then + 1, slots, None)
         known.moves += 1
 

@@ -11,7 +11,6 @@ A place in the census is one number, `hour << 5 | ring`. A count without a windo
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from struct import Struct
 
 from streams.core import cells
@@ -50,30 +49,29 @@ Moves = dict[int, int]
 """By how much the counts of an account change, by place."""
 
 
-def filing(value: bytes) -> Sequence[int]:
+def filing(value: bytes) -> list[int]:
     """The places where a packed relationship is counted: a function of its value alone."""
-    if len(value) > _LONG:
-        return _filing_of_long(value)
-    return _places(value)
+    return places(*_read(value))
 
 
 def refile(moves: Moves, old: bytes | None, new: bytes) -> None:
     """Move a relationship from the places of its old value (None: nowhere) to those of its new."""
     if old is None:
-        for filed in filing(new):
-            moves[filed] = moves.get(filed, 0) + 1
-        return
-    if new[0] == PLAIN and len(new) <= _LONG and new.startswith(old):
-        # Nothing but appended: what is common to both is read once.
-        there: Sequence[int]
-        here: Sequence[int]
-        seen = Recency()
-        seen.see(stamps(old, 1))
-        there = _places_of(seen, 0, None)
+        move(moves, [], filing(new))
+    elif new.startswith(old):
+        # Nothing but appended to its log: what is common to both is read once.
+        seen, following, followed_at = _read(old)
+        there = places(seen, following, followed_at)
         seen.see(stamps(new, len(old)))
-        here = _places_of(seen, 0, None)
+        move(moves, there, places(seen, following, followed_at))
     else:
-        there, here = filing(old), filing(new)
+        move(moves, filing(old), filing(new))
+
+
+def move(moves: Moves, there: Sequence[int], here: Sequence[int]) -> None:
+    """Move a relationship from places to places; one that is in both need not be moved."""
+    if there == here:
+        return
     for filed in there:
         if filed not in here:
             moves[filed] = moves.get(filed, 0) - 1
@@ -118,53 +116,54 @@ def recount(moves: Moves, value: bytes) -> None:
             moves[filed] = moves.get(filed, 0) + 1
 
 
-def _places(value: bytes) -> list[int]:
+def _read(value: bytes) -> tuple[Recency, bool, int | None]:
     if value[0] == PLAIN:
         seen = Recency()
         seen.see(stamps(value, 1))
-        return _places_of(seen, 0, None)
+        return seen, False, None
     parts = take_apart(value)
     seen = Recency.of_evicted(parts.summary, parts.cells)
     seen.see(stamps(parts.log, 0))
-    return _places_of(seen, 1 if parts.open_in else 0, parts.followed_at)
+    return seen, bool(parts.open_in), parts.followed_at
 
 
-def _places_of(seen: Recency, following: int, followed_at: int | None) -> list[int]:
+def places(seen: Recency, following: bool, followed_at: int | None) -> list[int]:
+    """The places of a relationship that was last alive then, and is followed (since a time)."""
     engaged = 0
-    places = []
+    found = []
     if seen.inbound >= 0:
         engaged = 1
-        places.append(seen.inbound // HOUR_MS << 5 | ACTIVE + following)
+        found.append(seen.inbound // HOUR_MS << 5 | ACTIVE + following)
         if not following:
-            places.append(_VISITOR)
+            found.append(_VISITOR)
     fourth = -1  # last hour of the 4th last active day
     if len(seen.active_days) > 1:
         active_days = sorted(seen.active_days)
         for days, ring in _ON_DAYS:
             if len(active_days) < days:
                 break
-            places.append(last_hour(active_days[-days]) << 5 | ring)
+            found.append(last_hour(active_days[-days]) << 5 | ring)
             if days == 4:
                 fourth = last_hour(active_days[-4])
     if seen.reply_in >= 0:
         replied = seen.reply_in // HOUR_MS
-        places.append(replied << 5 | REPLIER + following)
+        found.append(replied << 5 | REPLIER + following)
         if fourth >= 0:
-            places.append(min(fourth, replied) << 5 | COMMITTED + following)
+            found.append(min(fourth, replied) << 5 | COMMITTED + following)
         if seen.reply_out >= 0:
             if seen.reply_out >= seen.reply_in:
-                places.append(replied << 5 | ANSWERED)
+                found.append(replied << 5 | ANSWERED)
             both = min(replied, seen.reply_out // HOUR_MS)
-            places.append(both << 5 | RECIPROCAL + following)
+            found.append(both << 5 | RECIPROCAL + following)
             if len(seen.reply_days) > 1:
                 second = last_hour(sorted(seen.reply_days)[-2])
-                places.append(min(both, second) << 5 | CONNECTION + following)
+                found.append(min(both, second) << 5 | CONNECTION + following)
     if followed_at is not None:
-        places.append(followed_at // HOUR_MS << 5 | TENURE + engaged)
-        places.append(ALWAYS << 5 | DATED + engaged)
+        found.append(followed_at // HOUR_MS << 5 | TENURE + engaged)
+        found.append(ALWAYS << 5 | DATED + engaged)
     elif following:
-        places.append(ALWAYS << 5 | UNDATED + engaged)
-    return places
+        found.append(ALWAYS << 5 | UNDATED + engaged)
+    return found
 
 
 LONE = 1 + ENTRY
@@ -173,8 +172,3 @@ LONE = 1 + ENTRY
 _LONE_STAMP = Struct(f"<{LONE - STAMP}xQ")
 _VISITOR = ALWAYS << 5 | VISITOR
 _HOUR = HOUR_MS << 3  # of a stamp
-
-# A long value takes long to read. What a flush files as new is what the next one finds as old, and
-# is the same object, of which Python remembers the hash: looking it up costs nothing.
-_LONG = 64 * ENTRY
-_filing_of_long = lru_cache(maxsize=1024)(_places)

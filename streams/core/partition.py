@@ -9,8 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from msgspec import Struct, field
-
 from schemas.events import Event
 from streams.core.admission import (
     Misplaced,
@@ -21,7 +19,16 @@ from streams.core.admission import (
     admit,
 )
 from streams.core.census import Census
-from streams.core.filing import LONE, Moves, file_lone, recount, refile
+from streams.core.filing import (
+    LONE,
+    Moves,
+    file_lone,
+    filing,
+    move,
+    places,
+    recount,
+    refile,
+)
 from streams.core.formats import in_memory
 from streams.core.kinds import CODES
 from streams.core.packing import PLAIN, CorruptValue, check
@@ -33,6 +40,13 @@ __all__ = ["Applied", "Misplaced", "Outcome", "Partition", "Record", "Refused", 
 
 TURN = 10_000
 """Relationships restored between two yields: some 50 ms."""
+
+
+BUSY = 1024
+"""Bytes of a log from which on a relationship stays taken apart when it has been written, as to
+read it anew costs a hundred times what one more event does; unless there are too many of them."""
+
+MOST_BUSY = 1000
 
 
 class Applied(NamedTuple):
@@ -51,11 +65,14 @@ class Applied(NamedTuple):
     last_event_ms: int
 
 
-class _Touched(Struct, gc=False):
+class _Touched:
     """What has changed of one account since the last `settle`."""
 
-    before: dict[bytes, bytes | None] = field(default_factory=dict)  # what the census has filed
-    moves: Moves = field(default_factory=dict)  # of plain counts
+    __slots__ = ("before", "moves")
+
+    def __init__(self) -> None:
+        self.before: dict[bytes, bytes | None] = {}  # what the census has filed
+        self.moves: Moves = {}  # of plain counts
 
 
 class Partition:
@@ -162,25 +179,30 @@ class Partition:
 
         Nothing is dirty afterwards.
         """
-        relationships, clock = self.relationships, self.clock
-        for key, relationship in self._opened.items():
-            relationships[key] = relationship.pack()
-        self._opened = {}
+        relationships, opened, clock = self.relationships, self._opened, self.clock
         settled = []
         for account, touched in self._touched.items():
             moves = touched.moves
             lone = []
             for key, old in touched.before.items():
-                value = relationships[key]
+                if (busy := opened.get(key)) is not None:
+                    value = relationships[key] = busy.pack()
+                    here = places(busy.recency(), busy.following, busy.followed_at)
+                    move(moves, busy.filed or (filing(old) if old else []), here)
+                    busy.filed = here
+                else:
+                    value = relationships[key]
+                    if old is None and len(value) == LONE and value[0] == PLAIN:
+                        lone.append(value)
+                    elif value is not old:
+                        refile(moves, old, value)
                 settled.append((key, value))
-                if old is None and len(value) == LONE and value[0] == PLAIN:
-                    lone.append(value)
-                elif value is not old:
-                    refile(moves, old, value)
             if lone:
                 file_lone(moves, lone)
             self.census.move(account, moves, clock)
         self._touched, self._dirty_count = {}, 0
+        busy_ones = {key: busy for key, busy in opened.items() if len(busy.log) >= BUSY}
+        self._opened = busy_ones if len(busy_ones) <= MOST_BUSY else {}
         return settled
 
     def restore(self, key: bytes, value: bytes | None) -> None:
@@ -203,7 +225,7 @@ class Partition:
         """Do as `restored` does, yielding now and then so that others can have their turn."""
         self.clock = clock
         self.census = Census()
-        self._touched, self._dirty_count = {}, 0
+        self._touched, self._dirty_count, self._opened = {}, 0, {}
         moves_of: dict[bytes, Moves] = defaultdict(dict)
         lone_of: dict[bytes, list[bytes]] = defaultdict(list)
         for number, (key, value) in enumerate(self.relationships.items(), start=1):

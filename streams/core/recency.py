@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 
-from msgspec import Struct, field
-
 from streams.core import cells as hourly
 from streams.core.kinds import REPLY_IN, REPLY_OUT, SIDES
 from streams.core.packing import Summary
 from streams.core.time import DAY_MS
 
 
-class Recency(Struct, gc=False):
+class Recency:
     """Last times and active days, from what was evicted and then, by `see`, from a log.
 
     Attributes:
@@ -21,11 +19,14 @@ class Recency(Struct, gc=False):
         reply_days: UTC days with a reply in either direction.
     """
 
-    inbound: int = -1
-    reply_in: int = -1
-    reply_out: int = -1
-    active_days: set[int] = field(default_factory=set)
-    reply_days: set[int] = field(default_factory=set)
+    __slots__ = ("active_days", "inbound", "reply_days", "reply_in", "reply_out")
+
+    def __init__(self) -> None:
+        self.inbound = -1
+        self.reply_in = -1
+        self.reply_out = -1
+        self.active_days: set[int] = set()
+        self.reply_days: set[int] = set()
 
     @classmethod
     def of_evicted(cls, summary: Summary | None, cells: bytes) -> "Recency":
@@ -48,20 +49,31 @@ class Recency(Struct, gc=False):
         reply_in = self.reply_in << 3 | 7
         reply_out = self.reply_out << 3 | 7
         is_active, is_reply = self.active_days.add, self.reply_days.add
+        begin = end = 0  # of the day of the entry before, as stamps: most are of the same
+        active = replied = False  # is that day known to be one?
         for stamp in logged:
             code = stamp & 7
+            if code > REPLY_OUT:
+                continue
+            if not begin <= stamp < end:
+                begin = stamp - stamp % _DAY
+                end = begin + _DAY
+                active = replied = False
             if code <= REPLY_IN:
-                is_active(stamp // _DAY)
+                if not active:
+                    is_active(begin // _DAY)
+                    active = True
                 if stamp > inbound:
                     inbound = stamp
-                if code == REPLY_IN:
-                    is_reply(stamp // _DAY)
-                    if stamp > reply_in:
-                        reply_in = stamp
-            elif code == REPLY_OUT:
-                is_reply(stamp // _DAY)
-                if stamp > reply_out:
-                    reply_out = stamp
+                if code != REPLY_IN:
+                    continue
+                if stamp > reply_in:
+                    reply_in = stamp
+            elif stamp > reply_out:
+                reply_out = stamp
+            if not replied:
+                is_reply(begin // _DAY)
+                replied = True
         self.inbound, self.reply_in, self.reply_out = inbound >> 3, reply_in >> 3, reply_out >> 3
 
 

@@ -128,9 +128,22 @@ Moved = tuple[int, int, int] | None
 
 
 class Relationship:
-    """One relationship, decoded: for what is rare, for export and for people."""
+    """One relationship, decoded: for what is rare or busy, for export and for people.
 
-    __slots__ = ("cells", "followed_at", "log", "open_in", "open_out", "summary")
+    Attributes:
+        filed: where the census has it, if somebody keeps that here.
+    """
+
+    __slots__ = (
+        "_recency",
+        "cells",
+        "filed",
+        "followed_at",
+        "log",
+        "open_in",
+        "open_out",
+        "summary",
+    )
 
     def __init__(self, parts: Parts = NOTHING) -> None:
         (
@@ -141,6 +154,8 @@ class Relationship:
             self.cells,
             self.log,
         ) = parts
+        self._recency: Recency | None = None  # kept up to date once it was asked for
+        self.filed: list[int] | None = None
 
     @classmethod
     def unpack(cls, value: bytes) -> "Relationship":
@@ -167,6 +182,8 @@ class Relationship:
         if logged.count(code) >= KEPT:
             self._evict(logged.index(code) * ENTRY, clock, strength)
         self.log += entry(id_hash, code, at)
+        if self._recency is not None:
+            self._recency.see((at << 3 | code,))
         return code, hour_of(at), 1
 
     def remove(self, id_hash: bytes) -> Moved:
@@ -175,6 +192,7 @@ class Relationship:
         if place < 0:
             return None
         at, code = self._take_out(place)
+        self._recency = None
         return code, hour_of(at), -1
 
     def follow(self, id_hash: bytes, code: int, at: int, seeded: bool) -> Moved:
@@ -205,6 +223,7 @@ class Relationship:
         self.open_in = still_open
         if still_open:
             return hourly.ENDED, 0, 0
+        self._recency = None  # what the cells forget it has forgotten
         floor = clock - DEPTH
         if self.followed_at is not None:  # the start of an open follow needs no cell: it is known
             self.cells = hourly.count(self.cells, hour_of(self.followed_at), hourly.STARTED, floor)
@@ -215,7 +234,10 @@ class Relationship:
     def _evict(self, place: int, clock: int, strength: Strength) -> None:
         at, code = self._take_out(place)
         self.summary = _absorb(self.summary or Summary(), code, at, strength)
-        self.cells = hourly.count(self.cells, hour_of(at), code, clock - DEPTH)
+        cells = hourly.count(self.cells, hour_of(at), code, clock - DEPTH)
+        if cells is self.cells or not cells.startswith(self.cells[: hourly.NAME]):
+            self._recency = None  # a day is forgotten: this one, or some from the front
+        self.cells = cells
 
     def _take_out(self, place: int) -> tuple[int, int]:
         stamp = int.from_bytes(self.log[place + ID : place + ENTRY], "little")
@@ -251,9 +273,10 @@ class Relationship:
 
     def recency(self) -> Recency:
         """When it was last alive."""
-        recency = Recency.of_evicted(self.summary, self.cells)
-        recency.see(stamps(self.log, 0))
-        return recency
+        if self._recency is None:
+            self._recency = Recency.of_evicted(self.summary, self.cells)
+            self._recency.see(stamps(self.log, 0))
+        return self._recency
 
     def stage(self, clock: int) -> Stage:
         """Where it stands at this clock: the first rule that holds."""

@@ -151,6 +151,7 @@ CHECKS: tuple[Check, ...] = (
     Check("lists", partial(_here, machine.lists)),
     Check("scratch directory", partial(_here, machine.scratch_directory)),
     Check("HTTP port", partial(_here, machine.http_port)),
+    Check("core", lambda _: machine.core(), needs=()),
     Check("embedded broker", lambda _: machine.embedded_broker(), needs=()),
     Check("broker", _broker),
     Check("version", lambda case: connection.judge_versions(case.versions), ("broker",)),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from errno import EADDRINUSE
 from pathlib import Path
 
+from streams import kernel
 from streams.doctor.finding import Found, ok, problem, warning
 from streams.settings import Settings
 
@@ -100,6 +101,20 @@ def _is_worker(host: str, port: int) -> bool:
             return bool(answer.read(64).startswith(b"Closeknit worker"))
     except (OSError, ValueError, urllib.error.URLError):
         return False
+
+
+def core() -> Iterator[Found]:
+    """Which form of the core a worker would run here."""
+    if kernel.in_use():
+        yield ok("compiled")
+    elif kernel.exists():
+        yield warning(
+            "in Python, as the compiled one is of other sources, another Python, or switched off "
+            f"({kernel.PURE})",
+            "build it anew: make kernel",
+        )
+    else:
+        yield ok("in Python; `make kernel` compiles it, which is faster and never needed")
 
 
 def embedded_broker() -> Iterator[Found]:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.prometheus
 STALE, DOWN, RESTARTS = "EngagementDataStale", "WorkerDown", "WorkerRestarts"
 FLUSH, STALLED, GROWING = "FlushFailing", "PipelineStalled", "LagGrowing"
 UNEVEN, BURN, LETTERS = "UnevenCatchUp", "FreshnessBurnRate", "DeadLetterRatio"
-OVER = "AccountsOverLimit"
+OVER, HUSH, LOST = "AccountsOverLimit", "SourceSilent", "SourceLostTime"
 
 STEADY = Account()
 WELL = one(STEADY)
@@ -391,7 +391,67 @@ REFUSED = [
     ),
 ]
 
-CASES = [*BELIEVED, *FRESH, *WORKERS, *READING, *REFUSED]
+# -- live sources
+
+
+def source(heard: Callable[[int], float], lost: Callable[[int], float] = lambda _: 0) -> Seen:
+    """When it heard of its platform, in minutes, and the seconds that it has lost so far."""
+
+    def seen(minute: int) -> Samples:
+        return {
+            'closeknit_source_heartbeat_timestamp_seconds{source="bluesky"}': heard(minute) * 60,
+            'closeknit_source_lost_seconds_total{source="bluesky"}': lost(minute),
+        }
+
+    return on("s", seen)
+
+
+def losing(lost: Callable[[int], float]) -> Seen:
+    return source(lambda m: m, lost)
+
+
+NO_SOURCE = on("s", lambda _: {})
+
+SOURCES = [
+    case("all is well: heartbeats", HUSH, source(lambda m: m), None),
+    case("there is no source", HUSH, WELL, None),
+    case("a heartbeat two minutes ago", HUSH, source(lambda m: m - 2), None, "source_silent"),
+    case(
+        "a heartbeat a little more than two minutes ago",
+        HUSH,
+        source(lambda m: m - 2.1),
+        2,
+        "source_silent",
+    ),
+    # Three minutes old in minute 23; held for two.
+    case(
+        "a source hears nothing any more",
+        HUSH,
+        source(lambda m: min(m, 20)),
+        25,
+        labels={"source": "bluesky"},
+    ),
+    case("a source that is not running", HUSH, then(source(lambda _: 0), (1, NO_SOURCE)), None),
+    case("a source that has never heard anything", HUSH, source(lambda _: 0), 5),
+    case(
+        "a source that hears again",
+        HUSH,
+        source(lambda m: min(m, 20) if m < 30 else m),
+        25,
+        over=30,
+    ),
+    case("all is well: no time is lost", LOST, losing(lambda _: 0), None),
+    case("a source loses time while it runs", LOST, losing(lambda m: 60 * (m >= 90)), 90),
+    case(
+        "a source has lost time when it is seen first",
+        LOST,
+        then(NO_SOURCE, (30, losing(lambda _: 3600))),
+        30,
+        over=90,
+    ),
+]
+
+CASES = [*BELIEVED, *FRESH, *WORKERS, *READING, *REFUSED, *SOURCES]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.claim)

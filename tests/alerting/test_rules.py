@@ -20,6 +20,7 @@ from streams.metrics.names import METRICS
 from tests.alerting.promtool import group_of, run, tool, tried, write
 from tests.alerting.world import HOUR, Account, Seen, Worker, on
 from tests.deploy.files import PROMETHEUS, REPOSITORY
+from tests.metrics.of_sources import OF_SOURCES
 
 FOLDER = REPOSITORY / "deploy" / "prometheus"
 THRESHOLDS = FOLDER / "alerts.toml"
@@ -44,6 +45,8 @@ NAMED_IN_THE_ISSUE = {
     "FlushFailing",
     "AccountsOverLimit",
     "UnevenCatchUp",
+    "SourceSilent",
+    "SourceLostTime",
 }
 
 
@@ -142,7 +145,7 @@ def queries(rule: Record | Alert) -> list[str]:
 def test_each_metric_of_a_rule_is_exported_or_recorded(rule):
     """A misspelt one would be silent for ever."""
     for query in queries(rule):
-        assert set(_METRIC.findall(query)) <= METRICS.keys() | FAMILIES.keys()
+        assert set(_METRIC.findall(query)) <= METRICS.keys() | FAMILIES.keys() | OF_SOURCES
         assert set(_SERIES.findall(query)) <= RECORDED
 
 

@@ -254,6 +254,27 @@ TABLE = [
         "2% of the records of the topic likes in the last hour became dead letters. In all topics, "
         "the commonest reasons were: not_json 60; empty 30; each is kept.",
     ),
+    Words(
+        "SourceSilent",
+        pipeline.source(lambda _: 30),
+        60,
+        1,
+        {"source": "bluesky"},
+        "The source bluesky hears nothing from its platform",
+        "The process of the source bluesky runs, and its platform has given no sign of life for "
+        "30m 0s. It goes on trying, and will read on where it was for as long as the platform "
+        "still has that.",
+    ),
+    Words(
+        "SourceLostTime",
+        pipeline.losing(lambda _: 7200),
+        10,
+        1,
+        {"source": "bluesky"},
+        "Events of the source bluesky are lost",
+        "Of 2h 0m 0s the platform of the source bluesky no longer tells what happened in it: we "
+        "were away for too long. Counts miss what came and went in that time.",
+    ),
 ]
 
 

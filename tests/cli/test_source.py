@@ -24,7 +24,7 @@ HERE = ["--instance", "mastodon.example"]
         (HERE, {TOKEN: "my secret"}, "has spaces, or more than one line"),
         ([*HERE, "--token-file", "missing"], {}, "cannot be read from missing: No such file"),
         ([*HERE, "--token-file", "empty"], {TOKEN: "t"}, "there is no token in empty"),
-        ([*HERE, "--name", "My Source"], {TOKEN: "t"}, "a name has small letters"),
+        ([*HERE, "--name", "My Source"], {TOKEN: "t"}, "a name has letters"),
         ([*HERE, "--lists-every", "1"], {TOKEN: "t"}, "--lists-every"),
     ],
 )

@@ -22,7 +22,7 @@ def test_lone_interactions_are_filed_as_any_values_are(happened):
     moves, expected = {}, Counter()
     filing.file_lone(moves, values)
     for value in values:
-        expected.update(filing._places(value))
+        expected.update(filing.filing(value))
     assert moves == expected
 
 
@@ -34,9 +34,9 @@ def test_a_change_moves_a_relationship_from_where_it_was_to_where_it_is(happened
         changed = packed_change(value, code, True, str(number), at, False, HOUR0, Strength())
         value = changed[0] if changed else value
         old = value if number < cut else old
-    moves = dict.fromkeys(filing._places(old), 1)
+    moves = dict.fromkeys(filing.filing(old), 1)
     filing.refile(moves, old, value)
-    assert {filed for filed, n in moves.items() if n} == set(filing._places(value))
+    assert {filed for filed, n in moves.items() if n} == set(filing.filing(value))
     assert set(moves.values()) <= {0, 1}
 
 

@@ -1,7 +1,9 @@
 """A partition: the same events give the same tables, however they are cut, mixed and recovered."""
 
+from dataclasses import replace
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streams.core.census import SERIES
@@ -88,6 +90,44 @@ def test_eviction_does_not_depend_on_the_interleaving_either(drawn, data):
 
 
 @settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(("like", "reply", "follow")),
+            st.sampled_from((0.0, 1.0, 30.0, 24.0 * 20)),  # hours since the one before
+            st.sampled_from(("inbound", "inbound", "outbound")),
+            st.integers(0, 90) | st.none(),  # undoes that one
+        ),
+        max_size=25,
+    )
+)
+@example([("like", 1500.0, "inbound", None)] + [("like", 0.0, "inbound", None)] * 22)
+@example(
+    [("like", 0.0, "inbound", None)] * 16
+    + [("follow", 1500.0, "inbound", None), ("follow", 0.0, "inbound", 96)]
+)
+def test_a_busy_relationship_that_stays_taken_apart_is_the_one_that_is_read_anew(steps):
+    """Its value and its places in the census: evictions, removals, forgotten days and all."""
+    kept, anew = Partition(0, Rules(partitions=1)), Partition(0, Rules(partitions=1))
+    told = [Happening("like", 3.0 * n, str(n)) for n in range(80)]  # eight a day
+    hours = 240.0
+    for kind, later, direction, undone in steps:
+        hours += later
+        told.append(
+            Happening(kind, hours, str(len(told)), direction=direction)
+            if undone is None or undone >= len(told)
+            else replace(told[undone], hours=hours, op="remove")
+        )
+    for number, happening in enumerate(told):
+        for partition in (kept, anew):
+            partition.apply(happening.kind, [happening.record()], 0)
+        if number >= 70:
+            assert kept.settle() == anew.settle()
+            anew._opened = {}
+            there, here = (p.census._accounts[ACCOUNT].places for p in (kept, anew))
+            assert {at: n for at, n in there.items() if n} == {at: n for at, n in here.items() if n}
+
+
 @given(happenings(), happenings())
 def test_a_census_rebuilt_from_the_values_is_the_live_one(before, after):
     """Recovery, then more events: no different from never having stopped."""

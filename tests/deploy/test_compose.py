@@ -30,7 +30,9 @@ OURS = {name: service for name, service in SERVICES.items() if "build" in servic
 CALLED = {name: service for name, service in OURS.items() if "entrypoint" not in service}
 WORKERS = {name: service for name, service in CALLED.items() if service["command"] == ["worker"]}
 ONCE = {name for name, service in SERVICES.items() if service["restart"] == "no"}
-DEMO = {name for name, service in SERVICES.items() if "profiles" in service}
+SOURCES = {name: one for name, one in CALLED.items() if one["command"][0] == "source"}
+PROFILED = {name for name, service in SERVICES.items() if "profiles" in service}
+DEMO = PROFILED - SOURCES.keys()
 
 each_service = pytest.mark.parametrize("name", SERVICES)
 each_of_ours = pytest.mark.parametrize("name", OURS)
@@ -70,7 +72,7 @@ def test_each_published_port_is_open_to_this_machine_only(name):
 
 @each_service
 def test_what_stays_is_restarted_and_watched_and_what_ends_is_neither(name):
-    """Our workers bring the health check of their image; what ends answers no HTTP."""
+    """What is ours brings the health check of its image; what ends answers no HTTP."""
     service = SERVICES[name]
     if name in ONCE | DEMO:
         assert service["healthcheck"] == {"disable": True}
@@ -78,7 +80,7 @@ def test_what_stays_is_restarted_and_watched_and_what_ends_is_neither(name):
         return
     # Also after a restart of Docker, which `on-failure` would not see.
     assert service["restart"] == "unless-stopped"
-    if name in WORKERS:
+    if name in OURS:
         assert "healthcheck" not in service
     else:
         assert service["healthcheck"]["test"][0] == "CMD"  # exec form: no shell in between
@@ -92,7 +94,7 @@ def test_each_service_waits_for_what_can_come_true(name):
         assert wait["condition"] == "service_healthy" or completes
         assert completes == (needed in ONCE)
         # Compose refuses a file in which somebody waits for what is not there.
-        assert needed not in DEMO or name in DEMO
+        assert needed not in PROFILED or name in DEMO
 
 
 def test_each_volume_is_declared_and_used_and_each_file_is_there():
@@ -107,7 +109,8 @@ def test_each_volume_is_declared_and_used_and_each_file_is_there():
 def test_no_service_is_given_a_secret(name):
     """This file is public; a password belongs into a file that CLOSEKNIT_…_FILE names."""
     for variable in SERVICES[name].get("environment", {}):
-        assert not re.search(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|_KEY", variable)
+        named = re.search(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|_KEY", variable)
+        assert not named or variable.endswith("_FILE")
 
 
 @each_service
@@ -153,11 +156,16 @@ def test_each_environment_makes_settings(name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     ours = image_environment() | SERVICES[name]["environment"]
     for variable, value in ours.items():
-        if variable.startswith("CLOSEKNIT_"):
+        if variable.endswith("_FILE"):
+            assert value.removeprefix("/run/secrets/") in SERVICES[name]["secrets"]
+            (tmp_path / "secret").write_text("sixteen or more characters")
+            monkeypatch.setenv(variable, str(tmp_path / "secret"))
+        elif variable.startswith("CLOSEKNIT_"):
             monkeypatch.setenv(variable, value)
     settings = load()
     known = {f"CLOSEKNIT_{field.upper()}" for field in type(settings).model_fields}
-    assert {variable for variable in ours if variable.startswith("CLOSEKNIT_")} <= known
+    given = {name.removesuffix("_FILE") for name in ours if name.startswith("CLOSEKNIT_")}
+    assert given <= known
     assert settings.clock == "wall"
     assert settings.broker in SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
     assert settings.http_host == "0.0.0.0"
@@ -174,14 +182,36 @@ def test_workers_have_names_and_snapshots_of_their_own():
 
 def test_prometheus_scrapes_every_worker_and_keeps_a_quarter():
     """A worker that is not scraped is missing from every sum."""
-    (job,) = yaml.safe_load(PROMETHEUS.read_text())["scrape_configs"]
-    (group,) = job["static_configs"]
+    (group,) = scrape_job("closeknit")["static_configs"]
     port = image_environment()["CLOSEKNIT_HTTP_PORT"]
     assert group["targets"] == [f"{worker}:{port}" for worker in WORKERS]
     prometheus = SERVICES["prometheus"]
     assert "--storage.tsdb.retention.time=90d" in prometheus["command"]
     (flag,) = (word for word in prometheus["command"] if word.startswith("--config.file="))
     assert on_this_side(prometheus, flag.partition("=")[2]) == str(PROMETHEUS)
+
+
+def scrape_job(name):
+    jobs = yaml.safe_load(PROMETHEUS.read_text())["scrape_configs"]
+    return next(job for job in jobs if job["job_name"] == name)
+
+
+def test_prometheus_scrapes_every_source_where_the_image_asks_for_its_health():
+    """By their names, so that one that is not there is no target, and no alert."""
+    (found,) = scrape_job("closeknit-sources")["dns_sd_configs"]
+    assert found["names"] == [*SOURCES]
+    port = image_environment()["CLOSEKNIT_HTTP_PORT"]
+    assert found["port"] == int(port)
+    for source in SOURCES.values():
+        assert source["environment"]["CLOSEKNIT_SOURCE_HTTP_PORT"] == port
+
+
+def test_the_gateway_is_reached_at_the_port_that_it_listens_on_and_has_its_token():
+    """From this machine, as everything here is."""
+    gateway = SERVICES["webhooks"]
+    port = gateway["command"][-1].rpartition(":")[2]
+    assert gateway["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert gateway["secrets"] == [*COMPOSE["secrets"]]
 
 
 def test_grafana_finds_prometheus_and_the_dashboards():
@@ -215,8 +245,9 @@ def test_prometheus_knows_alertmanager():
     assert SERVICES[host]["ports"] == [f"127.0.0.1:{port}:{port}"]
 
 
-def test_the_demo_is_a_profile_and_everything_else_is_always_there():
-    """Its services only add to what runs for real."""
+def test_the_demo_and_the_sources_are_profiles_and_everything_else_is_always_there():
+    """Their services only add to what runs for real."""
+    assert SOURCES.keys() <= PROFILED
     assert {name for name in SERVICES if name.startswith("demo-")} == DEMO
     assert all(SERVICES[name]["profiles"] == ["demo"] for name in DEMO)
     # A script that were the first process of its container would hear no signal.

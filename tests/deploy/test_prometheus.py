@@ -259,6 +259,13 @@ def test_every_rule_is_evaluated_without_an_error(stack):
     assert health() == {"ok"}
 
 
+def test_sources_that_are_not_there_are_no_targets_and_alarm_nobody(stack):
+    """A profile that nobody chose is not a source that is down."""
+    assert stack.ask('up{job="closeknit"}')
+    assert not stack.ask('up{job="closeknit-sources"}')
+    assert not stack.ask('ALERTS{alertname=~"WorkerDown|Source.*"}')
+
+
 def test_what_is_recorded_of_an_account_is_the_sum_over_both_workers(stack):
     """The alerts and charts read this."""
 

@@ -25,6 +25,7 @@ PAGES = (
     "docs/mutants.md",
     "docs/operations.md",
     "docs/people.md",
+    "docs/performance.md",
     "docs/reliability.md",
     "docs/report.md",
     "docs/scenarios.md",

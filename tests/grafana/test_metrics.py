@@ -10,13 +10,14 @@ from streams.alerting.thresholds import DEFAULTS
 from streams.core.series import FAMILIES, SERIES
 from streams.metrics.names import METRICS
 from tests.grafana.boards import BOARDS, QUERIES, every_query, selectors
+from tests.metrics.of_sources import OF_SOURCES
 from tests.metrics.world import page, partition, samples
 
 RULES = list(chain.from_iterable(group.rules for group in groups(DEFAULTS)))
 RECORDED = {rule.record for rule in RULES if isinstance(rule, Record)}
 
 HISTOGRAM = {f"closeknit_flush_duration_seconds_{part}" for part in ("bucket", "sum", "count")}
-EXPORTED = {*FAMILIES, *METRICS} - {"closeknit_flush_duration_seconds"} | HISTOGRAM
+EXPORTED = {*FAMILIES, *METRICS, *OF_SOURCES} - {"closeknit_flush_duration_seconds"} | HISTOGRAM
 PROCESS = {
     name
     for name, _ in samples(page(partition(counts={"brand": 1}))())
@@ -27,11 +28,6 @@ OF_PROMETHEUS = {"ALERTS", "up", "scrape_samples_scraped"}
 UNCHARTED = {
     "closeknit_flush_duration_seconds_count": "how many flushes there were is in the buckets",
     "closeknit_flush_duration_seconds_sum": "the mean says less than the quantiles",
-    **dict.fromkeys(
-        ("closeknit_snapshot_timestamp_seconds", "closeknit_snapshot_bytes"),
-        "a worker without snapshots is as right as one with; it only restarts more slowly",
-    ),
-    "closeknit_snapshot_failures_total": "as above; the worker's log says what to do",
     "process_max_fds": "a worker holds a handful of connections, however many accounts it has",
     "process_open_fds": "as above",
     "process_virtual_memory_bytes": "what is reserved costs nothing; resident memory is charted",

@@ -1,4 +1,4 @@
-"""A worker at work, scraped by a real Prometheus, gives its dashboard what it needs."""
+"""A worker and a source, scraped by a real Prometheus, give their dashboard what it needs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from schemas.events import Event, Reason
+from streams.metrics.server import Server, application
+from streams.sources.live.meters import Meters
+from streams.sources.live.source import Batch, Refused
 from streams.synthetic import Cast, World, events
 from tests.deploy.files import PROMETHEUS
 from tests.engine.system import System, await_that
@@ -21,8 +25,8 @@ pytestmark = pytest.mark.prometheus
 DAYS = World(seed=1, first_day="2026-08-01", days=3, accounts=(Cast("acme", "", "", "organic"),))
 
 
-def configuration(target: str, folder: Path) -> str:
-    """The shipped rules, and one target, in a hurry."""
+def configuration(worker: str, source: str, folder: Path) -> str:
+    """The shipped rules, and two targets, in a hurry."""
     for file in PROMETHEUS.parent.glob("rules/*.yml"):
         text = file.read_text().replace("interval: 1m\n", "interval: 200ms\n")
         (folder / file.name).write_text(text)
@@ -31,14 +35,40 @@ def configuration(target: str, folder: Path) -> str:
             "global": {"scrape_interval": "200ms"},
             "rule_files": [str(folder / "*.yml")],
             "scrape_configs": [
-                {"job_name": "closeknit", "static_configs": [{"targets": [target]}]}
+                {"job_name": "closeknit", "static_configs": [{"targets": [worker]}]},
+                {"job_name": "closeknit-sources", "static_configs": [{"targets": [source]}]},
             ],
         }
     )
 
 
+class Bluesky:
+    """The page of a source at which each scrape finds a little more."""
+
+    def __init__(self) -> None:
+        self._meters = Meters("bluesky")
+
+    def __call__(self) -> bytes:
+        like = Event(kind="like", at="2026-08-01T00:00:00Z", id="1", account="acme", member="ada")
+        none = Refused(b"", Reason.EMPTY, "", "source:bluesky")
+        self._meters.heard()
+        self._meters.reconnected()
+        self._meters.lost(60)
+        self._meters.delivered([Batch([like], refused=[none], left_out={"not ours": 3})])
+        return self._meters.page()
+
+
 @pytest.fixture(scope="module")
-def scraped(embedded_broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def source() -> Iterator[str]:
+    server = Server(application(Bluesky(), lambda: None, lambda: None))
+    yield f"127.0.0.1:{server.start()}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def scraped(
+    embedded_broker, source: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Prometheus]:
     """A Prometheus that has watched a worker apply three days of events, and refuse something."""
     folder = tmp_path_factory.mktemp("worker")
     system = System(embedded_broker.bootstrap, folder, partitions=2)
@@ -49,7 +79,7 @@ def scraped(embedded_broker, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         rules, data = folder / "rules", folder / "prometheus"
         rules.mkdir()
         data.mkdir()
-        with Past(data, "5m", configuration(target, rules)).running() as prometheus:
+        with Past(data, "5m", configuration(target, source, rules)).running() as prometheus:
             await_that(
                 lambda: prometheus.at("closeknit_dead_letters_total", time.time()),
                 "the worker was scraped before anything was read",
@@ -76,7 +106,14 @@ def ask(prometheus: Prometheus, expr: str) -> list[float]:
 
 @pytest.mark.parametrize(
     "query",
-    [query for one in PANELS if one.board == "pipeline" for query in one.queries],
+    [
+        query
+        for one in PANELS
+        if one.board == "pipeline"
+        for query in one.queries
+        # The embedded broker gives topics no id, without which no snapshot is kept.
+        if not re.search("closeknit_snapshot_(timestamp|bytes)", query.expr)
+    ],
     ids=lambda query: f"{query.panel} {query.ref}",
 )
 def test_each_query_of_a_panel_has_an_answer(query, scraped):
@@ -99,3 +136,10 @@ def test_the_worker_can_be_chosen(scraped):
     metric, label = choices("pipeline")["worker"]
     (found,) = scraped.at(metric, time.time())
     assert dict(found)[label].startswith("127.0.0.1:")
+
+
+def test_a_source_that_lost_time_opens_a_ticket_and_is_no_worker(scraped):
+    """It is scraped under a job of its own."""
+    lost = 'ALERTS{alertname="SourceLostTime",source="bluesky"}'
+    await_that(lambda: scraped.at(lost, time.time()), "the alert is there")
+    assert len(scraped.at('up{job="closeknit"}', time.time())) == 1

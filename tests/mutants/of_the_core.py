@@ -61,8 +61,8 @@ REMEMBERED = Chapter(
         Mutant(
             "evicted-days-forgotten",
             LAW,
-            "self.cells = hourly.count(self.cells, hour_of(at), code, clock - DEPTH)",
-            "pass",
+            "cells = hourly.count(self.cells, hour_of(at), code, clock - DEPTH)",
+            "cells = self.cells",
             "the busiest relationships lose their active days, and a restart their counts",
             (f"{OF_THE_LAW}what_is_evicted_still_counts", WORLDS),
         ),

@@ -24,9 +24,9 @@ The exit status is 1 if one survived. `make test` tries those whose tests need n
 of all others that they can still be made: the text that a mutant replaces must be in its file
 exactly once, so one that has drifted away from the code fails loudly. Of the others those that
 need no real Kafka are tried on the embedded broker; without Java the rest is said to be not tried.
-They are written in `tests/mutants/of_the_core.py` and `tests/mutants/of_the_worker.py`; this page
-is made from there, by `python -m tests.mutants --page`. Mutants of the alerts are tried by
-`tests/alerting/test_mutants.py`.
+They are written in `tests/mutants/of_the_core.py`, `tests/mutants/of_the_worker.py` and
+`tests/mutants/of_sources.py`; this page is made from there, by `python -m tests.mutants --page`.
+Mutants of the alerts are tried by `tests/alerting/test_mutants.py`.
 
 Most of the core's are also caught by the independent recount (`tests/model/recount.py`), which is
 compared with the core on random worlds: cut, mixed, flushed and recovered at random

@@ -10,8 +10,13 @@ from tests.mutants.mutant import Drifted, Mutant
 from tests.mutants.page import PAGE, written
 from tests.mutants.trial import PROJECT, Copy, End
 
-BROKER = ("tests/table/", "tests/engine/", "tests/faults/")
-"""Tests of these folders take longer; `make mutants` has the time."""
+BROKER = (
+    "tests/table/",
+    "tests/engine/",
+    "tests/faults/",
+    "tests/sources/live/test_delivery.py",
+)
+"""Tests of these places take longer; `make mutants` has the time."""
 
 ALONE = [
     mutant

@@ -17,7 +17,7 @@ from tests.mutants.mutant import Mutant
 
 PROJECT = Path(__file__).parents[2]
 COPIED = ("schemas", "streams", "tests", "pyproject.toml")
-LINKED = (".cache",)  # Kafka's jars
+LINKED = (".cache", "docs")  # Kafka's jars; examples of mappings
 PATIENCE = 900.0
 
 CRASHES = frozenset(

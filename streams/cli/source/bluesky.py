@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from streams.cli.running import read_settings
+from streams.cli.source.parameters import SourceName
 from streams.cli.source.starting import start
 from streams.settings import Settings
 from streams.sources.live.bluesky import API, Bluesky
@@ -17,7 +18,6 @@ from streams.sources.live.process import pump
 
 _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+")
 _HANDLE = re.compile(r"@?([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z]{2,63}")
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 _EXAMPLES = """\b
 Examples:
@@ -94,6 +94,7 @@ def _urls(*schemes: str) -> click.ParamType:
 )
 @click.option(
     "--name",
+    type=SourceName(),
     default="bluesky",
     show_default=True,
     help="Of this source: two at the same time need two.",
@@ -115,10 +116,6 @@ def bluesky(
     what is taken back. Events name accounts and members by their DIDs.
     """
     settings = read_settings()
-    if not _NAME.fullmatch(name):
-        raise click.BadParameter(
-            "a name has small letters, digits, dots, hyphens and underscores", param_hint="--name"
-        )
     meters = Meters(name)
     source = Bluesky(
         _watched(accounts, settings),

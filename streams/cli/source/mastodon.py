@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from ipaddress import ip_address
 from pathlib import Path
 
 import click
 from yarl import URL
 
 from streams.cli.running import read_settings
+from streams.cli.source.parameters import SourceName, is_loopback
 from streams.cli.source.starting import start
 from streams.sources.live.mastodon import Mastodon, Pace
 from streams.sources.live.meters import Meters
@@ -18,7 +18,6 @@ from streams.sources.live.process import pump
 
 TOKEN = "CLOSEKNIT_MASTODON_TOKEN"  # noqa: S105  the name of a variable
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _EXAMPLES = """\b
 Examples:
   closeknit source mastodon --instance https://mastodon.example --backfill
@@ -39,7 +38,7 @@ class _Instance(click.ParamType):
             self.fail(
                 f"{value!r} is no address: give one like https://mastodon.example", param, ctx
             )
-        if url.scheme == "http" and not _is_here(host):
+        if url.scheme == "http" and not is_loopback(host):
             self.fail(
                 f"{value!r} would send the token where everybody can read it: use https://",
                 param,
@@ -76,6 +75,7 @@ class _Instance(click.ParamType):
 )
 @click.option(
     "--name",
+    type=SourceName(),
     default="mastodon",
     show_default=True,
     help="Of this source: two at the same time need two.",
@@ -97,10 +97,6 @@ def mastodon(
     members are named user@host. The token needs the scope read.
     """
     settings = read_settings()
-    if not _NAME.fullmatch(name):
-        raise click.BadParameter(
-            "a name has small letters, digits, dots, hyphens and underscores", param_hint="--name"
-        )
     meters = Meters(name)
     source = Mastodon(
         instance,
@@ -131,10 +127,3 @@ def _token(file: Path | None) -> str:
             f"what is in {where} is no token: it has spaces, or more than one line"
         )
     return token
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

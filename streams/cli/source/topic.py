@@ -11,6 +11,7 @@ import click
 
 from streams.cli.running import Failure, existing_topics, plain_errors, read_settings
 from streams.cli.source.mappings import MappingFile
+from streams.cli.source.parameters import SourceName
 from streams.cli.source.starting import start as run
 from streams.cli.source.trial import Sample, try_out
 from streams.settings import Settings
@@ -36,7 +37,9 @@ Examples:
     "--mapping", "mapped", type=MappingFile(), required=True, help="What its records mean."
 )
 @click.option(
-    "--name", metavar="NAME", help="Of this source: its cursor has this name. Default: the topic's."
+    "--name",
+    type=SourceName(),
+    help="Of this source, and of its cursor. Default: the topic's.",
 )
 @click.option(
     "--from-beginning/--from-end",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable
 from functools import partial
@@ -12,6 +11,7 @@ from pydantic import SecretStr
 
 from streams.cli.running import read_settings
 from streams.cli.source.mappings import MappingFile
+from streams.cli.source.parameters import SourceName, is_loopback
 from streams.cli.source.starting import start
 from streams.settings import Settings
 from streams.sources.live.authentication import SIGNATURE_HEADER, TOLERANCE, Authentication
@@ -104,6 +104,7 @@ class _Account(click.ParamType):
 )
 @click.option(
     "--name",
+    type=SourceName(),
     default="webhooks",
     show_default=True,
     help="Of this source; a second process of the same name shuts the first out.",
@@ -199,7 +200,7 @@ def webhooks(
         tolerance=tolerance,
     )
     host, port = listen
-    if not authentication.required and not (open_to_all and _is_loopback(host)):
+    if not authentication.required and not (open_to_all and is_loopback(host)):
         raise click.UsageError(
             "anybody could push: set CLOSEKNIT_WEBHOOK_SECRET or CLOSEKNIT_WEBHOOK_TOKEN (or "
             "either with _FILE and a file); to try it out on loopback, --insecure-no-auth"
@@ -230,10 +231,3 @@ def _authentication(settings: Settings) -> Authentication:
 
 def _revealed(secrets: Iterable[SecretStr | None]) -> list[bytes]:
     return [one.get_secret_value().encode() for one in secrets if one is not None]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -153,8 +153,8 @@ class Delivery:
             for waiting in (*taken, *self._waiting):
                 waiting.committed.cancel()
             raise error
+        self._meters.delivered(waiting.batch for waiting in taken)
         for waiting in taken:
-            self._meters.delivered(waiting.batch)
             if not waiting.committed.done():
                 waiting.committed.set_result(None)
 

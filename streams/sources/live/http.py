@@ -38,6 +38,7 @@ STOP_TIMEOUT = 10.0
 """Seconds that requests under way are given when we are told to stop."""
 
 _OURS = {"Server": "closeknit"}  # aiohttp would tell its version, and Python's
+_JSON = {**_OURS, "Content-Type": "application/json"}
 
 Respond = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
@@ -71,7 +72,7 @@ class Problem(Exception):
 
 def answer(status: int, document: Any) -> web.Response:
     """Return a JSON answer."""
-    return web.Response(status=status, body=orjson.dumps(document), content_type="application/json")
+    return web.Response(status=status, body=orjson.dumps(document), headers=_JSON)
 
 
 def declared_size(request: web.BaseRequest, limit: int) -> int:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections import Counter as Counts
+from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from streams.sources.live.source import Batch
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # nothing is made of them
 
 
 class Meters:
@@ -76,15 +86,18 @@ class Meters:
         """Note things that were refused to whoever sent them."""
         self._refused.labels(self._name, reason).inc(n)
 
-    def delivered(self, batch: Batch) -> None:
-        """Note a batch that is committed."""
+    def delivered(self, batches: Iterable[Batch]) -> None:
+        """Note batches that are committed, in one transaction."""
         self._delivered.set(time.time())
-        for event in batch.events:
-            self._events.labels(self._name, event.kind, event.op).inc()
-        for refused in batch.refused:
-            self.refused(refused.reason)
-        for reason, n in batch.left_out.items():
-            self._left_out.labels(self._name, reason).inc(n)
+        events: Counts[tuple[str, str]] = Counts()
+        for batch in batches:
+            events.update([(event.kind, event.op) for event in batch.events])
+            for refused in batch.refused:
+                self.refused(refused.reason)
+            for reason, n in batch.left_out.items():
+                self._left_out.labels(self._name, reason).inc(n)
+        for (kind, op), n in events.items():
+            self._events.labels(self._name, kind, op).inc(n)
 
     def page(self) -> bytes:
         """The body of `/metrics`."""

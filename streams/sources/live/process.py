@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Awaitable, Callable
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 
 FAILED = 3
 """Exit status of a source that a restart will not mend."""
+
+GC_THRESHOLDS = (100_000, 20, 20)
+"""What waits to be delivered holds no cycles: look for garbage seldom, and at what is young."""
 
 
 class ProcessSettings(NamedTuple):
@@ -94,6 +98,9 @@ async def run_source(settings: ProcessSettings, name: str, meters: Meters, feed:
             linger=settings.linger,
             deadline=settings.transaction_timeout,
         )
+        gc.set_threshold(*GC_THRESHOLDS)
+        gc.collect()
+        gc.freeze()  # what is remembered stays: the collector need not look at it again
         port = server.start(settings.http_host, settings.http_port)
         log.info("Metrics at http://%s:%d/metrics", settings.http_host, port)
         return await _until_over(name, feed(kept, delivery), delivery, stop)

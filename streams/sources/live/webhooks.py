@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +19,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from schemas.events import Event, InvalidEvent, Reason, decode
-from streams.core.time import format_ms
+from streams.core.time import format_ms, parse_at
 from streams.sources.activitystreams import ActivityStreams, Remembered, Told
 from streams.sources.bodies import NotJson, pieces
 from streams.sources.items import sendable
@@ -44,6 +43,9 @@ log = logging.getLogger(__name__)
 
 HELD = 64 << 20
 """Bytes of bodies that are in hand at once, whatever the number of senders."""
+
+BEAT = 10.0
+"""Seconds between two signs of life of a gateway that listens."""
 
 _LINES = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
 _FULL = "more is waiting to be written than Kafka takes: send it again"
@@ -154,7 +156,9 @@ class Gateway:
 
         async with listening(respond, host, port) as self.port:
             log.info("Listening for events at http://%s:%d", host, self.port)
-            await asyncio.Event().wait()
+            while True:  # whether senders have nothing to say is not for us to know
+                self._meters.heard()
+                await asyncio.sleep(BEAT)
 
     async def _receive(self, request: web.BaseRequest, read: Read, inlet: _Inlet) -> web.Response:
         try:
@@ -173,7 +177,6 @@ class Gateway:
                 except Unauthorized as error:
                     raise self._turned_away(error) from None
             body = unpacked(request, body, self._limits.body)
-            self._meters.heard()
             items = self._items(body, lines=lines)
             # From here to the batch's submission nothing is awaited: others may come in between.
             self._make_room(inlet.delivery)
@@ -242,7 +245,7 @@ class Gateway:
         self, items: Sequence[bytes], read: Read, remembered: Remembered
     ) -> tuple[Batch, list[Fault]]:
         events: list[Event] = []
-        left_out: Counter[str] = Counter()
+        left_out: dict[str, int] = {}
         faults = []
         latest = time.time_ns() // 1_000_000 + self._limits.ahead_ms
         for index, item in enumerate(items):
@@ -255,7 +258,7 @@ class Gateway:
                 continue
             events += told.events
             if told.left_out is not None:
-                left_out[told.left_out] += 1
+                left_out[told.left_out] = left_out.get(told.left_out, 0) + 1
         return Batch(events, remembered, left_out=left_out), faults
 
     def _read_event(self, item: bytes, _: Remembered) -> Told:
@@ -280,7 +283,7 @@ def _read_mapped(mapped: Mapped, item: bytes, _: Remembered) -> Told:
 
 
 def _check_time(event: Event, latest_ms: int) -> None:
-    at_ms = sendable(event, b"").at_ms
+    at_ms = parse_at(event.at)
     if at_ms > latest_ms:
         raise InvalidEvent(
             Reason.IN_FUTURE, f"at is {format_ms(at_ms)}, further ahead of our clock than allowed"
@@ -288,11 +291,13 @@ def _check_time(event: Event, latest_ms: int) -> None:
 
 
 async def _committed(delivery: Delivery, batch: Batch) -> None:
-    committed = await delivery.submit(batch)
-    await asyncio.wait({committed})
-    if committed.cancelled():
+    try:
+        await (await delivery.submit(batch))
+    except asyncio.CancelledError:
+        if (ourselves := asyncio.current_task()) and ourselves.cancelling():
+            raise
         detail = "it could not be written to Kafka: send it again"
-        raise Problem(503, "Not written", detail, headers={"Retry-After": "5"})
+        raise Problem(503, "Not written", detail, headers={"Retry-After": "5"}) from None
 
 
 def _readiness(delivery: Delivery) -> web.Response:
@@ -308,6 +313,8 @@ def _allow(request: web.BaseRequest, *methods: str) -> None:
 
 
 def _partial(request: web.BaseRequest) -> bool:
+    if not request.query_string:
+        return False
     query = dict(request.query)
     value = query.pop("partial", "false")
     if query or value not in {"true", "false"}:  # a misspelt one would change what is meant

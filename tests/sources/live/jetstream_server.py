@@ -37,6 +37,7 @@ class JetstreamServer:
         oldest: index of the first line that it still has.
         pace: seconds between bursts of ten.
         drop_after: the most lines that a connection gets before it is cut; 0 cuts none.
+        hushes: share of the cuts that are none: the connection stays, and says nothing more.
         back: by how many lines at most it begins before the cursor.
         garbage: what it says now and then that is no line.
         silent_after: lines after which it says nothing more; None for never.
@@ -54,6 +55,7 @@ class JetstreamServer:
         self.oldest = 0
         self.pace = 0.0
         self.drop_after = 0
+        self.hushes = 0.0
         self.back = 0
         self.garbage: Sequence[bytes] = ()
         self.silent_after: int | None = None
@@ -160,10 +162,10 @@ class JetstreamServer:
         self.subscribed += 1
         hearing = asyncio.create_task(self._hear(socket))
         left = self._random.randint(1, self.drop_after) if self.drop_after else None
-        said = 0
+        said, hushed = 0, False
         try:
             while not socket.closed and not hearing.done():
-                if place == len(self._lines) or said == self.silent_after:
+                if hushed or place == len(self._lines) or said == self.silent_after:
                     await asyncio.sleep(0.01)  # a server at the end of what it has polls for more
                     continue
                 if self.garbage and self._random.random() < 0.1:
@@ -171,8 +173,10 @@ class JetstreamServer:
                 await socket.send_str(render(self._lines[place], place).decode())
                 place, said, self.sent = place + 1, said + 1, self.sent + 1
                 if said == left:
-                    _abort(socket)
-                    break
+                    hushed = self._random.random() < self.hushes
+                    if not hushed:
+                        _abort(socket)
+                        break
                 if said % _BURST == 0:
                     await asyncio.sleep(self.pace)
         except ConnectionError:

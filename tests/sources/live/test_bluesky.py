@@ -44,11 +44,12 @@ def test_a_recording_gives_the_same_events_over_a_socket(play: Play, protocol: P
 
 @pytest.mark.parametrize("seed", range(6))
 def test_no_misfortune_loses_an_event_or_doubles_one(play: Play, seed: int) -> None:
-    """Cut connections, crashes, a server that goes back and one that babbles: the same events."""
+    """Cuts, silence, crashes, a server that goes back and one that babbles: the same events."""
     protocol: Protocol = "v2" if seed % 2 else "v1"
     lines = recording(seed, 600)
     wanted = expected(lines)
     server = play(lines, seed=seed, drop_after=300, back=100, garbage=GARBAGE, pace=0.001)
+    server.hushes = 0.3
     random = Random(seed)
     life = Life(server, protocol)
     run(life.go(lambda: len(life.events) >= len(wanted), lambda: random.random() < 0.1))

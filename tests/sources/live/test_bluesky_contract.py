@@ -27,7 +27,7 @@ class BlueskyCase(Case):
         self.events = expected(lines)
         self.server = JetstreamServer(lines, seed=11)
         self.server.pace = 0.01
-        self.server.back = 30
+        self.server.drop_after, self.server.back = 1000, 30
         self._protocol: Protocol = protocol
 
     @property

@@ -238,27 +238,39 @@ def test_a_second_process_of_the_same_name_shuts_the_first_out(place: Place) -> 
     run(story())
 
 
+@pytest.mark.parametrize("commits", [0, 1])
 def test_a_transaction_that_fails_leaves_nothing_and_is_not_gone_on_with(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: Place, monkeypatch: pytest.MonkeyPatch, commits: int
 ) -> None:
-    """Events, memory and cursor: the next process reads them again."""
+    """Events, memory and cursor, all or none, however many were committed before."""
 
     async def story() -> None:
         async with place.producer() as producer:
             delivery = Delivery("toy", producer, place.places, Meters("toy"))
+            commit, left = producer.commit_transaction, iter(range(commits))
 
-            async def refuse() -> None:
-                raise OSError("no more")
+            async def refuse_at_last() -> None:
+                if next(left, None) is None:
+                    raise OSError("no more")
+                await commit()
 
-            monkeypatch.setattr(producer, "commit_transaction", refuse)
+            monkeypatch.setattr(producer, "commit_transaction", refuse_at_last)
             running = asyncio.create_task(delivery.run())
-            await delivery.submit(Batch([like(1)], {"a": b"1"}, b"1"))
+            for n in range(commits + 1):
+                batch = Batch([like(n)], {str(n): b"1"}, b"%d" % n)
+                committed = await delivery.submit(batch)
+                await asyncio.wait({committed, running}, return_when=asyncio.FIRST_COMPLETED)
+                if running.done():  # nothing more will be taken
+                    break
             with pytest.raises(FlushFailed, match="Nothing is lost"):
                 await running
         async with place.delivery() as successor:
-            await successor.submit(Batch([like(2)]))
-        assert await place.likes() == ["like-2"]
-        assert await place.kept() == Kept(None, {})
+            await successor.submit(Batch([like(9)]))
+        before = range(commits)
+        assert await place.likes() == [f"like-{n}" for n in (*before, 9)]
+        assert await place.kept() == Kept(
+            b"%d" % before[-1] if before else None, {str(n): b"1" for n in before}
+        )
 
     run(story())
 
@@ -350,12 +362,9 @@ def test_metrics_name_the_source_and_no_member() -> None:
     """What Prometheus sees of a delivered batch."""
     meters = Meters("toy")
     meters.heard()
+    refused = [Refused(b"", Reason.EMPTY, "", "x")]
     meters.delivered(
-        Batch(
-            [like(1), like(2)],
-            refused=[Refused(b"", Reason.EMPTY, "", "x")],
-            left_out={"not ours": 4},
-        )
+        [Batch([like(1)], refused=refused), Batch([like(2)], left_out={"not ours": 4})]
     )
     page = meters.page().decode()
     assert 'closeknit_source_events_total{kind="like",op="add",source="toy"} 2.0' in page

@@ -20,14 +20,14 @@ __all__ = ["new_system"]
 
 
 class MastodonCase(Case):
-    """An instance with a past: the source begins at the oldest."""
+    """An instance with a past, that cuts connections: the source begins at the oldest."""
 
     def __init__(self, server: MastodonServer, token: Path) -> None:
         self.server = server
         story = Story(server, seed=11)
         story.go_on(800)
         self.events = story.inbound + story.outbound
-        server.pace = 0.03
+        server.pace, server.drop = 0.03, 0.05
         token.write_text(f"{TOKEN}\n")
         self.command = [
             *("mastodon", "--instance", server.url, "--token-file", str(token), "--backfill")

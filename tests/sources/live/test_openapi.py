@@ -43,7 +43,8 @@ CHECKS = [
     ignored_auth,
 ]
 EXAMPLES = 20
-DOCUMENT = openapi(SHOWN, Limits(), ["segment"], activities=True)
+LIMITS = Limits(items=5)
+DOCUMENT = openapi(SHOWN, LIMITS, ["segment"], activities=True)
 EVENT = Draft202012Validator(
     {"$ref": "#/components/schemas/Event", "components": DOCUMENT["components"]}
 )
@@ -61,7 +62,7 @@ def gateway() -> Iterator[str]:
     stop = asyncio.Event()
 
     async def serve() -> None:
-        async with served(Desk(), SHOWN) as one:
+        async with served(Desk(), SHOWN, LIMITS) as one:
             address.set_result(f"http://127.0.0.1:{one.port}")
             await stop.wait()
 
