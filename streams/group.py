@@ -25,6 +25,12 @@ def live_members(admin: KafkaAdminClient, group: str) -> list[str]:
     return [f"{member['client_id']} at {member['client_host']}" for member in members]
 
 
+def lingering(admin: KafkaAdminClient, group: str) -> bool:
+    """Whether all who are in the group have static names: these stay for a while after they end."""
+    members = describe(admin, group)["members"]
+    return bool(members) and all(member.get("group_instance_id") for member in members)
+
+
 def forget(admin: KafkaAdminClient, group: str) -> None:
     """Delete the group and its offsets; fine if there is none.
 

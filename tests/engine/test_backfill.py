@@ -158,6 +158,8 @@ def test_killed_amid_its_work_it_goes_on_and_comes_to_the_same(year: Year) -> No
     system = System(year.streamed.settings.broker, folder)
     with member(system):
         assert f"workers of {system.settings.app} are running" in refused(system, *year.files)
+    with member(system, group_instance_id="worker-1"):
+        pass  # it is stopped, and stays in the group for a session
     process = subprocess.Popen(
         [sys.executable, "-m", "streams", "backfill", *year.files],
         env={**environ, **system.environment},
@@ -184,10 +186,15 @@ def test_history_does_not_come_behind_what_has_followed_it(year: Year) -> None:
 
 
 @contextmanager
-def member(system: System) -> Iterator[None]:
+def member(system: System, **more: Any) -> Iterator[None]:
     """Somebody in the group of the workers."""
     consumer = KafkaConsumer(
-        system.topic("like"), group_id=system.settings.app, bootstrap_servers=system.settings.broker
+        system.topic("like"),
+        group_id=system.settings.app,
+        bootstrap_servers=system.settings.broker,
+        session_timeout_ms=6000,
+        heartbeat_interval_ms=1000,
+        **more,
     )
     try:
         await_that(lambda: consumer.poll(100) or consumer.assignment(), "it has joined")

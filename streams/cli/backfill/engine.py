@@ -14,13 +14,15 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Final, Self
 
+import click
+
 from schemas.events import TOPIC_OF
 from streams.brokers.folder import Folder
 from streams.brokers.lifeline import Lifeline
 from streams.cli.demo.readings import Sample, scraped
 from streams.cli.running import Failure, plain_errors
 from streams.core.partition import Outcome
-from streams.group import live_members
+from streams.group import lingering, live_members
 from streams.settings import Settings
 from streams.topics import administration
 
@@ -53,13 +55,21 @@ def await_nobody(settings: Settings, patience: float) -> None:
 
     Args:
         settings: valid ones.
-        patience: seconds to wait for those that are.
+        patience: seconds to wait for those that are; longer for those that have static names, which
+            are in it for a session after they were stopped.
 
     Raises:
         Failure: they stay.
     """
     deadline = time.monotonic() + patience
     with plain_errors(settings), administration(settings.connection()) as admin:
+        if not patience and lingering(admin, settings.app):
+            click.echo(
+                "Waiting for workers with static names to be forgotten by the group: up to "
+                f"{settings.session_timeout:g} s after they were stopped",
+                err=True,
+            )
+            deadline += settings.session_timeout + 5
         while members := live_members(admin, settings.app):
             if time.monotonic() > deadline:
                 raise Failure(
