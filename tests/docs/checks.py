@@ -91,7 +91,8 @@ def unknown_variables(page: Page) -> list[str]:
     """Every environment variable is a setting, or one of the few beside them."""
     settings = {f"CLOSEKNIT_{name.upper()}" for name in Settings.model_fields}
     secrets = {f"CLOSEKNIT_{name}_PASSWORD_FILE" for name in ("SASL", "SSL")}
-    others = {"CLOSEKNIT_CHAOS_SEED", "CLOSEKNIT_CONFIG", "CLOSEKNIT_REQUIRE_ALL"}
+    names = ("CHAOS_SEED", "CONFIG", "PURE", "REQUIRE_ALL")
+    others = {f"CLOSEKNIT_{name}" for name in names}
     known = settings | secrets | others
     return sorted(set(re.findall(r"CLOSEKNIT_[A-Z]\w*", page.text)) - known)
 
