@@ -40,7 +40,7 @@ SHARED = f"{GROUP}__mypyc"  # holds all the code, and is a module of its own
 
 def load(package: Path = PACKAGE) -> bool:
     """Have the core's modules found in the kernel, if there is one that fits; say whether."""
-    if os.environ.get(PURE) or not fits(package):
+    if is_unwanted() or not fits(package):
         return False
     import streams.core  # noqa: PLC0415 - only with a kernel
 
@@ -59,6 +59,11 @@ def fits(package: Path = PACKAGE) -> bool:
         return (kernel_of(package) / "digest").read_text() == digest_of(package)
     except OSError:
         return False
+
+
+def is_unwanted() -> bool:
+    """Whether CLOSEKNIT_PURE says to do without."""
+    return bool(os.environ.get(PURE))
 
 
 def exists(package: Path = PACKAGE) -> bool:

@@ -4,17 +4,20 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 
 from streams import kernel
+from tests.conftest import missing
 
 REPOSITORY = Path(__file__).parents[1]
+HEADERS = Path(sysconfig.get_path("include"))
 
 
 @pytest.fixture
-def package(tmp_path):
+def package(tmp_path: Path) -> Path:
     """A package with the sources of the core, and a kernel that claims to be made of them."""
     (tmp_path / "core").mkdir()
     for name in kernel.MODULES:
@@ -24,7 +27,7 @@ def package(tmp_path):
     return tmp_path
 
 
-def test_a_kernel_is_not_used_once_a_source_has_changed(package):
+def test_a_kernel_is_not_used_once_a_source_has_changed(package: Path) -> None:
     """Whoever edits the core runs what they have written."""
     assert kernel.fits(package)
     with (package / "core" / "relationship.py").open("a") as source:
@@ -34,7 +37,9 @@ def test_a_kernel_is_not_used_once_a_source_has_changed(package):
     assert kernel.exists(package)
 
 
-def test_a_kernel_is_not_used_if_it_is_not_wanted(package, monkeypatch):
+def test_a_kernel_is_not_used_if_it_is_not_wanted(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """To compare both, or to look at a traceback of it."""
     monkeypatch.setenv(kernel.PURE, "1")
     assert kernel.fits(package)
@@ -42,10 +47,10 @@ def test_a_kernel_is_not_used_if_it_is_not_wanted(package, monkeypatch):
 
 
 @pytest.mark.timeout(900)
-def test_the_compiled_core_agrees_with_the_model(tmp_path):
+def test_the_compiled_core_agrees_with_the_model(tmp_path: Path) -> None:
     """Compiled from these sources and loaded, as a worker would; then recounted as ever."""
-    if shutil.which("cc") is None:
-        pytest.skip("no C compiler")
+    if shutil.which("cc") is None or not (HEADERS / "Python.h").exists():
+        missing("there is no C compiler, or no headers of this Python (Debian: gcc, python3-dev)")
     for name in ("streams", "schemas", "tests"):
         left_out = shutil.ignore_patterns("_kernel", "__pycache__")
         shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=left_out)
@@ -53,7 +58,7 @@ def test_the_compiled_core_agrees_with_the_model(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "CFLAGS": "-O0"}
     environment.pop(kernel.PURE, None)
 
-    def run(*words):
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, *words],
             cwd=tmp_path,

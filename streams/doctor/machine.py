@@ -107,10 +107,11 @@ def core() -> Iterator[Found]:
     """Which form of the core a worker would run here."""
     if kernel.in_use():
         yield ok("compiled")
+    elif kernel.is_unwanted():
+        yield ok(f"in Python, as {kernel.PURE} says")
     elif kernel.exists():
         yield warning(
-            "in Python, as the compiled one is of other sources, another Python, or switched off "
-            f"({kernel.PURE})",
+            "in Python, as the compiled one is of other sources or for another Python",
             "build it anew: make kernel",
         )
     else:

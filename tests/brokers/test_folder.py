@@ -14,10 +14,10 @@ from streams.brokers.lifeline import Lifeline
 from tests.brokers.test_embedded import soon
 
 OWNER = """
-import sys, tempfile, time
+import os, sys, time
 from streams.brokers.folder import Folder
 from streams.brokers.lifeline import Lifeline
-tempfile.tempdir = sys.argv[1]
+os.environ["TMPDIR"] = sys.argv[1]
 folder = Folder("one-")
 busy = "import pathlib, sys\\nwhile True: pathlib.Path(sys.argv[1], 'x').write_text('x')"
 server = Lifeline([sys.executable, "-c", busy, str(folder.path)], folder=folder)
@@ -29,7 +29,7 @@ time.sleep(60)  # until it is ended by the test
 
 
 def test_a_folder_is_there_until_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with Folder("one-") as folder:
         assert list(tmp_path.iterdir()) == [folder.path]
         assert folder.path.name.startswith("one-")
@@ -50,7 +50,7 @@ def test_a_folder_is_removed_after_its_server_has_ended_and_not_before(tmp_path:
 def test_a_server_keeps_the_folder_though_we_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     folder = Folder("one-")
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
     server = Lifeline(command, folder=folder, cwd=folder.path, env={"TOLD": "1"})
@@ -62,7 +62,9 @@ def test_a_server_keeps_the_folder_though_we_let_go(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
-    with pytest.raises(OSError, match="No such file or directory: '/nowhere/one-"):
-        Folder("one-")
+def test_a_folder_that_cannot_be_made_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with pytest.raises(OSError, match=f"No such file or directory: '{tmp_path}/nowhere/one-"):
+        Folder("nowhere/one-")

@@ -98,7 +98,8 @@ def unknown_variables(page: Page) -> list[str]:
         for name, field in Settings.model_fields.items()
         if field.annotation == SecretStr | None
     }
-    others = {"CLOSEKNIT_CHAOS_SEED", "CLOSEKNIT_CONFIG", "CLOSEKNIT_REQUIRE_ALL", TOKEN}
+    names = ("CHAOS_SEED", "CONFIG", "PURE", "REQUIRE_ALL")
+    others = {f"CLOSEKNIT_{name}" for name in names} | {TOKEN}
     known = settings | secrets | others
     return sorted(set(re.findall(r"CLOSEKNIT_[A-Z]\w*", page.text)) - known)
 
