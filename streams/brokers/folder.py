@@ -39,7 +39,7 @@ class Folder:
         reading, self.hold = os.pipe()
         try:
             self._keeper = subprocess.Popen(  # noqa: S603 - the command is ours
-                [sys.executable, "-I", __file__, tempfile.gettempdir(), prefix],
+                [sys.executable, "-I", __file__, prefix],
                 stdin=reading,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -82,11 +82,13 @@ class Folder:
         self._keeper.wait(patience)
 
 
-def _keep(parent: str, prefix: str) -> None:
+def _keep(prefix: str) -> None:
     """Make a folder that stays until the end of standard input."""
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, signal.SIG_IGN)
-    folder = tempfile.mkdtemp(prefix=prefix, dir=parent)
+    # Here and not by who wants it: Python tries the place with a file, which a SIGKILL of that
+    # process would leave there.
+    folder = tempfile.mkdtemp(prefix=prefix)
     try:
         os.write(1, os.fsencode(folder))
         os.close(1)

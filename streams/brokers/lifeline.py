@@ -45,7 +45,9 @@ class Lifeline:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        self._log: IO[bytes] = log.open("a+b") if log else tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
+        self._log: IO[bytes] = (
+            log.open("a+b") if log else tempfile.TemporaryFile(dir=folder.path if folder else None)  # noqa: SIM115 - closed by end()
+        )
         self._start = os.fstat(self._log.fileno()).st_size
         self._output = ""
         self._keeper = subprocess.Popen(  # noqa: S603 - the command is ours

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NoReturn, Protocol
 
@@ -64,7 +64,7 @@ class RelationshipsTable:
         self._meters = meters
         self._now = now
         self._topic_ids = topic_ids
-        self._sources = Sources(self._ask_topic_ids)
+        self._sources = Sources(topic_ids)
         self._halt = halt
         self._leases: dict[int, Lease] = {}
         self._names = {topic: TOPIC_OF[kind] for topic, kind in settings.kinds.items()}
@@ -260,9 +260,6 @@ class RelationshipsTable:
             lease.flushed = snapshot.record
             self._meters.flushed(loop.time() - started, len(snapshot.values), size, self._now())
             self._snapshots.flushed(lease, covers=covers, records=len(snapshot.values) + 1)
-
-    async def _ask_topic_ids(self, names: Collection[str]) -> Mapping[str, str | None]:
-        return await self._topic_ids(names)
 
     async def confirm_sources(self) -> None:
         """Return if the source topics are the ones that we read, also where nothing is flushed.

@@ -263,6 +263,17 @@ TAKEN = Chapter(
             ),
         ),
         Mutant(
+            "recreated-topic-read-on",
+            TABLE,
+            "                await self._confirm_sources(snapshot.record.next, deadline)\n",
+            "",
+            "the records of a new topic are written down under the old one's id and offset",
+            (
+                "tests/table/test_sources.py::test_what_was_read_of_a_new_topic_is_not_written"
+                "_under_the_old_one_s_id",
+            ),
+        ),
+        Mutant(
             "round-not-asked",
             REBALANCE,
             "app.rounds == number and ",

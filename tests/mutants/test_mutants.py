@@ -10,7 +10,7 @@ from tests.mutants.mutant import Drifted, Mutant
 from tests.mutants.page import PAGE, written
 from tests.mutants.trial import PROJECT, Copy, End
 
-BROKER = ("tests/table/", "tests/engine/")
+BROKER = ("tests/table/", "tests/engine/", "tests/faults/")
 """Tests of these folders take longer; `make mutants` has the time."""
 
 ALONE = [

@@ -106,7 +106,8 @@ class Copy:
             [
                 *(sys.executable, "-m", "pytest", *tests),
                 *("-q", "--tb=native", "-p", "tests.mutants.verdict", f"--verdict={file}"),
-                *("-p", "no:cacheprovider", "--hypothesis-seed=0"),
+                *(f"-pno:{plugin}" for plugin in ("cacheprovider", "schemathesis", "xdist")),
+                "--hypothesis-seed=0",
                 *(() if kafka else ("-m", "not kafka")),
             ],
             cwd=self.folder,

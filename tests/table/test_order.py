@@ -125,7 +125,7 @@ def test_an_earlier_owner_is_shut_out_before_the_changelog_is_read(broker: Broke
     """Else it could add to what has just been read."""
 
     async def story(bench: Bench) -> None:
-        old, new = bench.table(), bench.table()
+        old = bench.table()
         assert await old.take({0}, always)
         old.apply(bench.chunk(0, like(1)))
 
@@ -135,7 +135,7 @@ def test_an_earlier_owner_is_shut_out_before_the_changelog_is_read(broker: Broke
                 await old.flush()
             return await no_topic_ids(names)
 
-        new._topic_ids = meanwhile
+        new = bench.table(topic_ids=meanwhile)
         assert await new.take({0}, always)
         assert likes_of(new) == 0
 
@@ -157,7 +157,7 @@ def test_a_takeover_stops_after_the_very_await_in_which_it_was_overtaken(
     """Each row is abandoned one step later, having done nothing of the next."""
 
     async def story(bench: Bench) -> None:
-        writer, table = bench.table(), bench.table()
+        writer = bench.table()
         assert await writer.take({0}, always)
         writer.apply(bench.chunk(0, like(1)))
         await writer.flush()
@@ -167,7 +167,7 @@ def test_a_takeover_stops_after_the_very_await_in_which_it_was_overtaken(
             questions.append(names)
             return await no_topic_ids(names)
 
-        table._topic_ids = topic_ids
+        table = bench.table(topic_ids=topic_ids)
 
         def done() -> tuple[int, bool, int]:
             views = table.partitions()

@@ -12,20 +12,31 @@ from streams.table.producer import Producer
 from tests.brokers.clients import new_topic, values
 from tests.conftest import Broker
 
+LOST, UNKNOWN = "the connection is lost", "no broker is known"
 
-async def commit_while_the_broker_falls(kind: type[AIOKafkaProducer], broker: Broker) -> list[Any]:
-    """Lose the connection under the question who coordinates, and return what was committed."""
+
+async def commit_while_the_broker_falls(
+    kind: type[AIOKafkaProducer], broker: Broker, how: str
+) -> list[Any]:
+    """Ask who coordinates when nobody can answer, and return what was committed."""
     topic = new_topic(broker.bootstrap)
     producer = kind(bootstrap_servers=broker.bootstrap, transactional_id=topic)
     await producer.start()
-    send, losses = producer.client.send, iter([KafkaConnectionError("the broker fell")])
+    client, losses = producer.client, iter([KafkaConnectionError("the broker fell")])
+    send, random_node = client.send, client.get_random_node
 
     async def losing_one(node: int, request: object, **options: Any) -> Any:
         if isinstance(request, FindCoordinatorRequest) and (lost := next(losses, None)):
             raise lost
         return await send(node, request, **options)
 
-    producer.client.send = losing_one
+    def knowing_none_once() -> Any:
+        return random_node() if next(losses, None) is None else None
+
+    if how == LOST:
+        client.send = losing_one
+    else:
+        client.get_random_node = knowing_none_once
     producer._sender._coordinators.clear()  # as after a restart of the broker
     try:
         await producer.begin_transaction()
@@ -37,12 +48,16 @@ async def commit_while_the_broker_falls(kind: type[AIOKafkaProducer], broker: Br
     return await values(broker.bootstrap, topic)
 
 
-def test_a_broker_that_falls_while_asked_for_the_coordinator_is_ridden_out(broker: Broker) -> None:
+@pytest.mark.parametrize("how", [LOST, UNKNOWN])
+def test_a_broker_that_falls_while_asked_for_the_coordinator_is_ridden_out(
+    broker: Broker, how: str
+) -> None:
     """The transaction is committed with the broker that comes back."""
-    assert asyncio.run(commit_while_the_broker_falls(Producer, broker)) == [b"kept"]
+    assert asyncio.run(commit_while_the_broker_falls(Producer, broker, how)) == [b"kept"]
 
 
-def test_aiokafkas_own_producer_still_ends_there(broker: Broker) -> None:
+@pytest.mark.parametrize("how", [LOST, UNKNOWN])
+def test_aiokafkas_own_producer_still_ends_there(broker: Broker, how: str) -> None:
     """When this fails, ours is no longer needed."""
     with pytest.raises(KafkaError, match="Unexpected error"):
-        asyncio.run(commit_while_the_broker_falls(AIOKafkaProducer, broker))
+        asyncio.run(commit_while_the_broker_falls(AIOKafkaProducer, broker, how))

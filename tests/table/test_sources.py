@@ -98,8 +98,7 @@ def test_what_was_read_of_a_new_topic_is_not_written_under_the_old_one_s_id(
         async def topic_ids(names: Collection[str]) -> Mapping[str, str | None]:
             return dict(ids)
 
-        table, heir = bench.table(), bench.table()
-        table._topic_ids = heir._topic_ids = topic_ids
+        table, heir = bench.table(topic_ids=topic_ids), bench.table(topic_ids=topic_ids)
         assert await table.take({0}, always)
         table.apply(bench.chunk(0, like(1), like(2)))
         await table.flush()

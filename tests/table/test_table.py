@@ -26,6 +26,7 @@ from streams.table import (
     TableSettings,
     UnfitState,
 )
+from streams.table.sources import Ask
 from streams.topics import administration, create, plan
 from tests.conftest import Broker
 
@@ -64,7 +65,7 @@ class Bench:
         producer.flush()
         producer.close()
 
-    def table(self, rules: Rules = RULES) -> RelationshipsTable:
+    def table(self, rules: Rules = RULES, topic_ids: Ask | None = None) -> RelationshipsTable:
         settings = TableSettings(
             app=self.app,
             kinds=self.kinds,
@@ -76,7 +77,9 @@ class Bench:
             request_timeout_ms=10_000,
             max_dirty=1000,
         )
-        table = RelationshipsTable(settings, self.meters, lambda: 0, no_topic_ids, stop)
+        table = RelationshipsTable(
+            settings, self.meters, lambda: 0, topic_ids or no_topic_ids, stop
+        )
         self.tables.append(table)
         return table
 
