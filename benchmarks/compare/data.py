@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from streams.core.placement import relationship_key
-from streams.core.time import DAY_MS, HORIZON, format_ms, parse_at
+from streams.core.time import DAY_MS, HORIZON, HOUR_MS, format_ms, parse_at
 
 START_MS = 1_772_323_200_000  # 2026-03-01
 DAYS = 28
@@ -49,14 +49,16 @@ class Message(NamedTuple):
     at: int
 
 
-def messages(shape: Shape, count: int, seed: int = 1) -> Iterator[Message]:
-    """Seeded events in the order of their time, over four weeks."""
+def messages(
+    shape: Shape, count: int, seed: int = 1, start_ms: int = START_MS, span_ms: int = DAYS * DAY_MS
+) -> Iterator[Message]:
+    """Seeded events in the order of their time, over four weeks or another span."""
     random_ = random.Random(seed)
     accounts = _chosen(random_, [f"brand-{n:04d}" for n in range(shape.accounts)], shape, count)
     members = _chosen(random_, _members(), shape, count)
     kinds = random_.choices(KINDS, k=count)
     for number, (kind, account, member) in enumerate(zip(kinds, accounts, members, strict=True)):
-        at = START_MS + number * DAYS * DAY_MS // count
+        at = start_ms + number * span_ms // count
         name = f"at://{member}/{kind}/" if member.startswith("did:") else f"{kind}/"
         event = {"kind": kind, "id": f"{name}{number}", "account": account, "member": member}
         if random_.random() < OUTBOUND:
@@ -64,6 +66,14 @@ def messages(shape: Shape, count: int, seed: int = 1) -> Iterator[Message]:
         event["at"] = format_ms(at)
         value = json.dumps(event, separators=(",", ":")).encode()
         yield Message(kind, relationship_key(account, member), value, at)
+
+
+def live(shape: Shape, count: int) -> Iterator[Message]:
+    """Events that follow those four weeks as in life: all in one hour, however fast they are sent.
+
+    Four weeks in a minute would pass an hour with each flush, and have every account read anew.
+    """
+    return messages(shape, count, seed=4, start_ms=START_MS + DAYS * DAY_MS, span_ms=HOUR_MS)
 
 
 @cache

@@ -18,7 +18,7 @@ import aiohttp
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.compare.contestants import Job
-from benchmarks.compare.data import SHAPES, Message, messages
+from benchmarks.compare.data import SHAPES, Message, live
 from benchmarks.compare.left import Wrong
 from benchmarks.compare.live import Worker, await_ready, workers
 from benchmarks.compare.match import say
@@ -51,7 +51,7 @@ def measure(stage: Stage, rate: float, seconds: float) -> dict[str, Any]:
     accounts = job.folder / "accounts.csv"
     accounts.write_text("id,name,group\n" + "".join(f"{one},{one},\n" for one in NAMED))
     stage.create(*stage.planned(job.prefix, name))
-    stream = addressed(job.prefix, list(messages(SHAPES["zipf"], events)))
+    stream = addressed(job.prefix, list(live(SHAPES["zipf"], events)))
     with workers(job, accounts=str(accounts)) as [worker]:
         await_ready([worker])
         before = worker.state

@@ -17,13 +17,16 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.compare.contestants import Job
-from benchmarks.compare.data import Shape, messages
-from benchmarks.compare.live import Worker, await_ready, workers
+from benchmarks.compare.data import Shape, live, messages
+from benchmarks.compare.live import Worker, await_idle, await_ready, workers
 from benchmarks.compare.match import say
 from benchmarks.compare.pace import addressed, send_evenly
 from benchmarks.compare.stage import BATCH_BYTES, Stage
 
 ACCOUNTS = 1000
+HISTORY = 100_000
+"""Events of the four weeks before."""
+
 EVERY = 2.0
 PULSE = Path(__file__).parent / "engines" / "pulse.py"
 
@@ -36,11 +39,14 @@ def measure(stage: Stage, rate: float, seconds: float) -> dict[str, Any]:
     job = Job(stage, f"{name}-", events, name, stage.folder / name)
     job.folder.mkdir()
     stage.create(*stage.planned(job.prefix, name))
-    stream = addressed(job.prefix, list(messages(Shape(1.0, ACCOUNTS), events)))
+    shape = Shape(1.0, ACCOUNTS)
+    asyncio.run(stage.send(job.prefix, messages(shape, HISTORY)))
+    stream = addressed(job.prefix, list(live(shape, events)))
     pulse = job.folder / "pulse"
     launcher = [sys.executable, str(PULSE), str(pulse)]
     with workers(job, launcher=launcher, max_accounts=str(ACCOUNTS)) as [worker]:
         await_ready([worker])
+        await_idle([worker])
         found = asyncio.run(_watch(stage, worker, stream, rate, seconds))
     halts = [tuple(map(float, line.split())) for line in pulse.read_text().splitlines()]
     for period in ("without", "with"):

@@ -12,6 +12,7 @@ from benchmarks.compare.data import SHAPES, messages
 from benchmarks.compare.match import say
 from benchmarks.compare.process import run
 from benchmarks.compare.stage import Stage
+from streams import kernel
 
 SAMPLED = Path(__file__).parent / "engines" / "sampled.py"
 
@@ -41,7 +42,8 @@ def measure(stage: Stage, events: int) -> dict[str, Any]:
     stage.create(*stage.planned(job.prefix, name)[-2:])
     samples = job.folder / "samples"
     command = [sys.executable, str(SAMPLED), str(samples), "worker", "--until-caught-up"]
-    used = run(command, job.folder / "log", closeknit(job))
+    # The compiled core has no frames to look at.
+    used = run(command, job.folder / "log", {**closeknit(job), kernel.PURE: "1"})
     found = by_stage(samples.read_text())
     all_ = sum(found.values())
     return {
