@@ -26,6 +26,7 @@ def test_a_flush_that_the_broker_refuses_ends_the_worker_and_is_made_up_for(
     """Also if it is but a dead letter that is refused: nothing of the transaction counts then."""
     with new_trial(real_kafka, seed=21, size=2) as trial:
         trial.at_work()
+        trial.crew.await_that(trial.crew.settled, "both are in the group: none starts any more")
         working = trial.crew.workers()
         with altered(trial.system, getattr(trial.system.settings, refusing), TOO_SMALL):
             trial.did("flush refused by the broker")
