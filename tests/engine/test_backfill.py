@@ -194,6 +194,7 @@ def member(system: System, **more: Any) -> Iterator[None]:
         bootstrap_servers=system.settings.broker,
         session_timeout_ms=6000,
         heartbeat_interval_ms=1000,
+        metadata_max_age_ms=500,  # the topic is so new that a broker may not know it yet
         **more,
     )
     try:
