@@ -24,10 +24,15 @@ def applied(worker: Worker) -> int:
 
 
 def with_a_like(system: System, **settings: str) -> Worker:
-    """A worker that has applied something."""
+    """A worker that has applied one thing: a tick, say, would be for every partition."""
     worker = system.worker(transaction_timeout="4", **settings)
     worker.await_ready()
-    system.replay([{**LIKE, "id": "1", "member": "ada"}])
+    key = relationship_key("brand", "ada")
+    like = json.dumps({**LIKE, "id": "1", "member": "ada"}).encode()
+    with system.producer() as producer:
+        producer.send(
+            system.topic("like"), like, key, partition=partition_of(key, system.partitions)
+        )
     await_that(lambda: applied(worker) == 1, "the like is applied")
     return worker
 
