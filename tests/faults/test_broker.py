@@ -1,10 +1,12 @@
 """Nothing lost and nothing counted twice, on real Apache Kafka, whatever happens to the broker."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.brokers.kafka import Kafka
 from tests.engine.system import await_that
-from tests.faults.conftest import NewTrial
+from tests.faults.conftest import HASTY, NewTrial, kafka
 
 pytestmark = pytest.mark.kafka
 
@@ -43,13 +45,17 @@ def test_a_broker_that_is_gone_for_longer_than_a_transaction_may_last_costs_a_re
 
 
 def test_a_broker_that_stalls_for_longer_than_a_session_costs_a_restart_at_most(
-    breakable: Kafka, new_trial: NewTrial
+    tmp_path: Path, new_trial: NewTrial
 ) -> None:
-    """When it wakes it expels everybody: they join again, or end because they were replaced."""
-    with new_trial(breakable, seed=13, size=2) as trial:
+    """When it wakes it expels everybody: they join again, or end because they were replaced.
+
+    Its own session must outlast that: see docs/reliability.md for what Kafka does otherwise.
+    """
+    lasting = {**HASTY, "broker.session.timeout.ms": "60000"}
+    with kafka(tmp_path, lasting) as broker, new_trial(broker, seed=13, size=2) as trial:
         trial.at_work()
         session = float(trial.system.environment["CLOSEKNIT_SESSION_TIMEOUT"])
-        breakable.stall(session + 2)
+        broker.stall(session + 2)
         trial.did("SIGSTOP of the broker")
         trial.at_work()
         trial.end()
