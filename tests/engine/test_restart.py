@@ -4,6 +4,7 @@ That it does so whenever it is killed is told in `tests/faults/test_workers.py`.
 """
 
 import re
+import signal
 from functools import cache
 from typing import Any
 
@@ -86,7 +87,8 @@ def test_a_quick_restart_moves_nothing(kafka_system: System) -> None:
     assert rebalances_of(first) == rebalances
     assert recovered_from(again)[0]
     for worker in (first, again):
-        worker.kill()
+        worker.signal(signal.SIGTERM)  # not killed: whoever comes next shares with their names
+        assert worker.wait() == 0, worker.said()[-3000:]
     kafka_system.catch_up()
     assert_equal_to_the_recount(kafka_system, Recount().read_all(story()))
 
