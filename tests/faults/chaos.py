@@ -24,6 +24,9 @@ from tests.faults.trial import Trial
 SEED = "CLOSEKNIT_CHAOS_SEED"
 #: Of a worker that is told to leave in the middle of something else, or while it starts.
 ENDS = (0, 1, 3, 69, 71, 75, 76, -signal.SIGTERM, -signal.SIGKILL)
+LEFT = (0, 1)
+"""Of a worker that is told to leave soon after a broker was back. With 1 it says that it still
+looked for the group's coordinator; that everything is flushed the audit finds out."""
 SESSION = 6.0  # seconds, in all trials
 
 

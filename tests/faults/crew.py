@@ -178,20 +178,13 @@ class Crew:
             place.paused = False
             place.worker.signal(signal.SIGCONT)
 
-    def disperse(self) -> None:
-        """Tell all to stop: each must flush, and leave, for which a broker just back may take long.
-
-        aiokafka may still look for the group's coordinator then; that ends with 1, all being said.
-        """
+    def disperse(self, *statuses: int) -> None:
+        """Tell all to stop: each must flush, leave and end with 0, or with one of these."""
         self.await_that(lambda: all(place.running for place in self.places), "all are there")
         for place in self.places:
             self._tell_to_leave(place)
         while self.places:
-            place = self.places.pop()
-            worker = place.worker
-            if self._see_off(place, 0, 1):
-                assert worker is not None
-                assert "Everything is flushed" in worker.said()
+            self._see_off(self.places.pop(), *statuses)
 
     # -- how it is
 

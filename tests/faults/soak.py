@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.brokers.kafka import Kafka
 from tests.engine.system import System
 from tests.faults import report
-from tests.faults.chaos import Chaos
+from tests.faults.chaos import LEFT, Chaos
 from tests.faults.conftest import HASTY
 from tests.faults.topics import HARD_COMPACTION, alter
 from tests.faults.trial import Trial
@@ -72,7 +72,7 @@ def _soak(options: argparse.Namespace, broker: Kafka, folder: Path) -> bool:
                 trial.verify()
                 _progress(began, chaos, "everything is as it should be")
                 trial.load.resume()
-            trial.end()
+            trial.end(*LEFT)
     finally:
         system.end()
         whole = report.total([trial.tally.document()])

@@ -6,6 +6,7 @@ import pytest
 
 from tests.brokers.kafka import Kafka
 from tests.engine.system import await_that
+from tests.faults.chaos import LEFT
 from tests.faults.conftest import HASTY, NewTrial, kafka
 
 pytestmark = pytest.mark.kafka
@@ -22,7 +23,7 @@ def test_a_broker_that_crashes_and_returns_under_load_costs_nothing(
             trial.at_work()
             breakable.restart(crash=True)
             trial.did("kill -9 of the broker")
-        trial.end()
+        trial.end(*LEFT)
 
 
 def test_a_broker_that_is_gone_for_longer_than_a_transaction_may_last_costs_a_restart_at_most(
@@ -39,7 +40,7 @@ def test_a_broker_that_is_gone_for_longer_than_a_transaction_may_last_costs_a_re
             "one that had something to flush gives up and says so",
         )
         breakable.start()
-        trial.end()
+        trial.end(*LEFT)
         ended = [worker for worker in working if worker.process.returncode]
         assert all("Nothing is lost: start" in worker.said() for worker in ended)
 
@@ -58,7 +59,7 @@ def test_a_broker_that_stalls_for_longer_than_a_session_costs_a_restart_at_most(
         broker.stall(session + 2)
         trial.did("SIGSTOP of the broker")
         trial.at_work()
-        trial.end()
+        trial.end(*LEFT)
 
 
 def test_a_broker_whose_disk_is_full_ends_and_takes_nothing_with_it(
@@ -72,4 +73,4 @@ def test_a_broker_whose_disk_is_full_ends_and_takes_nothing_with_it(
         await_that(lambda: not breakable.running, "a broker that cannot write ends")
         breakable.start()
         trial.at_work()
-        trial.end()
+        trial.end(*LEFT)

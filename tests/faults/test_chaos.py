@@ -7,7 +7,7 @@ failed says which seed it had. `make soak` does the same for an hour.
 import pytest
 
 from tests.brokers.kafka import Kafka
-from tests.faults.chaos import Chaos, seed_of_the_day
+from tests.faults.chaos import LEFT, Chaos, seed_of_the_day
 from tests.faults.conftest import NewTrial
 from tests.faults.topics import HARD_COMPACTION, alter
 
@@ -28,4 +28,4 @@ def test_faults_composed_at_random_leave_the_same_tables(
             for _ in range(STEPS):
                 chaos.step()
             chaos.calm()
-            trial.end()
+            trial.end(*LEFT)

@@ -78,11 +78,14 @@ class Trial:
         self.crew.await_that(lambda: not self.audit.unpassed(), "everything applied is flushed")
         return wrong
 
-    def end(self) -> None:
-        """Compare what the crew shows, tell it to leave, and compare what it left."""
+    def end(self, *statuses: int) -> None:
+        """Compare what the crew shows, tell it to leave, and compare what it left.
+
+        Each must end with 0, or with one of these.
+        """
         self.come_to_the_end()
         wrong = [*self._followed(), *self._live()]
-        self.crew.disperse()
+        self.crew.disperse(*statuses)
         audit = self.audit
         wrong += audit.follow()
         self._judge([*wrong, *audit.owed(), *audit.unpassed(), *audit.tables()])
