@@ -97,8 +97,8 @@ async def replay(
         compression_type="zstd",
         max_batch_size=BATCH_BYTES,
     )
-    await producer.start()
     try:
+        await producer.start()
         outbox = Outbox(producer)
         sender = _Sender(outbox, topics, partitions, pace, on_progress)
         malformed = 0

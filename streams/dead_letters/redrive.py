@@ -166,9 +166,9 @@ async def redrive(
         transactional_id=transactional_id,
         max_request_size=4 << 20,
     )
-    # Started first: whoever ran before us is fenced and its marks are there to be read.
-    await producer.start()
     try:
+        # Started first: whoever ran before us is fenced and its marks are there to be read.
+        await producer.start()
         async with aclosing(read_letters(box, selection)) as found:
             plans: list[Planned] = []
             async for plan in _to_send(found, mend, target, now_ms, result.left, force=force):

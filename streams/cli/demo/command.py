@@ -63,7 +63,7 @@ def demo(*, days: int, speed: float | None, fast: bool, keep: bool) -> None:
     # Whatever asks us to end is Ctrl-C: the terminal is to be left as it was. But for nohup.
     for sign in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(sign) is signal.SIG_DFL:
-            signal.signal(sign, signal.default_int_handler)
+            signal.signal(sign, _interrupt)
     screen = console()
     live = fits(screen)
     if speed is None and live and not fast:
@@ -84,6 +84,14 @@ def demo(*, days: int, speed: float | None, fast: bool, keep: bool) -> None:
             _go_on(screen)
     if keep:
         screen.print("Ended. Nothing stays behind.")
+
+
+def _interrupt(*_: object) -> None:
+    # By way of SIGINT, unless that is ignored: for that one alone asyncio ends its tasks instead of
+    # stopping wherever it happens to be.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 async def _watch(
