@@ -24,6 +24,7 @@ from streams.doctor.finding import Found, ok, problem, warning
 from streams.settings import Settings
 from streams.table.producer import Producer
 from streams.topics import Finding
+from streams.topics import Found as Topic
 
 TAIL = 20
 """Offsets before the end of a partition that are looked at: the last ones may hold no records."""
@@ -39,6 +40,36 @@ def judge_topics(findings: Sequence[Finding], count: int) -> Iterator[Found]:
         yield (problem if grave else warning)(f"{', '.join(topics)}: {said}", remedy)
     if not findings:
         yield ok(f"all {count} are as they should be")
+
+
+TORN = range(30, 34)
+"""The newest `metadata.version` that Kafka 4.3 (30) to 4.4 (33) know: releases that leave out a
+commit's marker where a partition has no leader (KAFKA-20734)."""
+
+
+def metadata_release(admin: Any) -> int | None:
+    """The newest `metadata.version` that the broker knows, which tells its release; None: neither.
+
+    Only Apache Kafka has one, since 3.3.
+    """
+    from kafka.errors import KafkaError as Refused  # noqa: PLC0415  as everywhere
+
+    try:
+        features = admin.describe_features()
+    except Refused:
+        return None
+    known: Any = features.get("metadata.version")
+    return None if known is None else int(known["supported"][1])
+
+
+def judge_copies(found: Mapping[str, Topic], release: int | None) -> Iterator[Found]:
+    """Warn of a broker whose crash may break a transaction in two, where there is but one copy."""
+    if release in TORN and any(topic.replication == 1 for topic in found.values()):
+        yield warning(
+            "topics have one copy, and this is Kafka 4.3 or 4.4: if its broker crashes in a "
+            "commit, only some of the topics may see it, and dead letters come twice (KAFKA-20734)",
+            "use Kafka 4.2 or older, or three brokers and CLOSEKNIT_REPLICATION_FACTOR=3",
+        )
 
 
 class Attempt(NamedTuple):

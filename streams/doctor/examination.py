@@ -92,10 +92,12 @@ def _topics(case: Case) -> Iterator[Found]:
     )
     with administration(settings.connection()) as admin:
         found = find(admin, [topic.name for topic in wanted])
+        release = cluster.metadata_release(admin)
     case.topics = frozenset(
         name for name, topic in found.items() if topic.partitions == settings.partitions
     )
     yield from cluster.judge_topics(check(wanted, found), len(wanted))
+    yield from cluster.judge_copies(found, release)
 
 
 def _transactions(case: Case) -> Iterator[Found]:

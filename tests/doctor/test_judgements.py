@@ -29,7 +29,9 @@ from streams.settings import Account, Settings
 from streams.settings.lists import Accounts, Ignored
 from streams.table.fit import value_settings
 from streams.table.resume import Log
-from streams.topics import Finding
+from streams.topics import Finding, administration
+from streams.topics import Found as Topic
+from tests.conftest import Broker
 
 NOW = 1_783_175_887_000
 HERE = "kafka:9092"
@@ -119,6 +121,37 @@ FULL = {1: (0, 13), 3: (0, 12), 22: (0, 4), 24: (0, 3), 25: (0, 3), 26: (0, 3), 
 def test_a_broker_that_can_too_little_is_found(versions: Any, expected: list[Verdict]) -> None:
     """Without transactions nothing works; without topic ids nearly everything."""
     assert [found.verdict for found in connection.judge_versions(versions)] == expected
+
+
+@pytest.mark.parametrize(
+    ("copies", "release", "warns"),
+    [
+        (1, 29, False),
+        (1, 30, True),
+        (1, 33, True),
+        (1, 34, False),
+        (1, None, False),
+        (3, 33, False),
+    ],
+)
+def test_a_release_that_tears_commits_where_there_is_one_copy_is_warned_of(
+    copies: int, release: int | None, *, warns: bool
+) -> None:
+    topics = {"likes": Topic(12, 3, {}), "changelog": Topic(12, copies, {})}
+    found = list(cluster.judge_copies(topics, release))
+    assert [finding.verdict for finding in found] == [Verdict.WARNING] * warns
+    assert all("KAFKA-20734" in finding.text and finding.remedy for finding in found)
+
+
+@pytest.mark.kafka
+def test_the_release_of_a_broker_is_told_and_that_of_these_tests_does_not_tear_commits(
+    real_kafka: Broker,
+) -> None:
+    """If this fails, see the version in tests/brokers/pom.xml."""
+    with administration({"bootstrap_servers": [real_kafka.bootstrap]}) as admin:
+        release = cluster.metadata_release(admin)
+    assert release is not None
+    assert release not in cluster.TORN
 
 
 def test_findings_about_topics_are_told_once() -> None:
