@@ -118,7 +118,7 @@ def measure(cut: list[Chunk], flush_every: int) -> tuple[dict[str, float], Parti
         watch.start()
         decode_records(records, RULES.max_value_bytes)
         watch.stop("decode")
-        deque(admit(records, kind, 0, RULES, partition.relationships, 0), maxlen=0)
+        admit(records, kind, 0, RULES, partition.relationships, 0)
         watch.stop("decode, admit")
         partition.apply(kind, records, 0)
         watch.stop("decode, admit, apply")

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from itertools import chain
-from typing import Any, Final, Literal, NoReturn, get_args
+from typing import Any, Final, Literal, NoReturn, final, get_args
 
 import msgspec
 import orjson
@@ -154,6 +154,7 @@ class InvalidEvent(ValueError):
 # Unknown fields are allowed on the wire, yet forbidden to msgspec: it does not look closely into
 # what it skips (bytes that are no UTF-8, numbers beyond a double). With nothing to skip, each byte
 # of an accepted value has been parsed as a field of ours; all else takes the slow path.
+@final
 class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """One event as it is on the wire, its types checked and nothing else.
 

@@ -5,7 +5,7 @@ ignored member, a record for another partition) or admitted. Nothing that a stra
 raises.
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
@@ -100,9 +100,23 @@ class PassedBy(NamedTuple):
     misplaced: Misplaced | None = None
 
 
-Verdict = tuple[Event | PassedBy | Refused, int, bytes]
-"""What is to be done with a record (an event is to be applied), its `at` in ms (-1 if refused: it
-moves no clock), and the key of the relationship."""
+Decision = Event | PassedBy | Refused
+"""What is to be done with a record; an event is to be applied."""
+
+
+class Admitted(NamedTuple):
+    """What is to be done with each record of a chunk, in their order.
+
+    Attributes:
+        decisions: what it is.
+        times: its `at` in ms; -1 for one that is refused, which moves no clock.
+        keys: the key of its relationship; empty where there is none.
+    """
+
+    decisions: list[Decision]
+    times: list[int]
+    keys: list[bytes]
+
 
 _EPOCH = "1970-01-01T00:00:00Z"
 _TICK, _IGNORED = PassedBy(Outcome.TICK), PassedBy(Outcome.IGNORED)
@@ -128,8 +142,8 @@ def admit(
     rules: Rules,
     known: Container[bytes],
     now_ms: int,
-) -> Iterator[Verdict]:
-    """Decide record by record what is to be done; each is to be done before the next is decided.
+) -> Admitted:
+    """Decide what is to be done with each record.
 
     Args:
         records: a chunk of records.
@@ -140,46 +154,62 @@ def admit(
             checked again: ids and placement.
         now_ms: the wall clock.
     """
+    # One pass over plain lists for what nearly every record is; each attribute of an event that is
+    # looked up costs as much as a look into a dictionary.
     events = decode_records(records, rules.max_value_bytes)
-    keys = [
-        f"{event.account} {event.member}".encode() if isinstance(event, Event) else b""
-        for event in events
-    ]
-    times = parse_many([event.at if isinstance(event, Event) else _EPOCH for event in events])
-    strangers = {
-        key: (event.account, event.member)
-        for key, event in zip(keys, events, strict=True)
-        if key not in known and isinstance(event, Event)
-    }
+    keys: list[bytes] = []
+    texts: list[str] = []
+    strangers: dict[bytes, tuple[str, str]] = {}
+    for event in events:
+        if type(event) is Event:
+            account, member = event.account, event.member
+            key = f"{account} {member}".encode()
+            if key not in known:
+                strangers[key] = (account, member)
+            keys.append(key)
+            texts.append(event.at)
+        else:
+            keys.append(b"")
+            texts.append(_EPOCH)
+    times = parse_many(texts)
     homes = partitions_of(strangers, rules.partitions)
     faults = check_identities(strangers.values())
     live, ignored = rules.clock == "wall", rules.ignored_members
-    for record, event, key, at in zip(records, events, keys, times, strict=True):
-        if isinstance(event, InvalidEvent):
-            yield Refused(record, event.reason, event.detail), -1, key
-        elif event.kind != kind and event.kind != "tick":  # noqa: PLR1714 - no tuple for each event
-            detail = f'kind is "{event.kind}"; the topic is that of {TOPIC_OF[kind]}'
-            yield Refused(record, Reason.KIND_MISMATCH, detail), -1, key
-        elif isinstance(at, ValueError):
-            yield Refused(record, Reason.INVALID_TIME, f"at is {at}"), -1, key
-        elif live and at > (latest := _latest(record, rules, now_ms)):
+    decisions: list[Decision] = []
+    moments: list[int] = []
+    for i in range(len(events)):
+        event, time = events[i], times[i]
+        at = time if isinstance(time, int) else -1
+        decision: Decision
+        if type(event) is not Event:
+            decision = _refused(records[i], event)
+        elif (said := event.kind) != kind and said != "tick":
+            detail = f'kind is "{said}"; the topic is that of {TOPIC_OF[kind]}'
+            decision = Refused(records[i], Reason.KIND_MISMATCH, detail)
+        elif at < 0:
+            decision = Refused(records[i], Reason.INVALID_TIME, f"at is {time}")
+        elif live and at > (latest := _latest(records[i], rules, now_ms)):
             detail = f"at is {format_ms(at)}; {format_ms(latest)} is the latest allowed"
-            yield Refused(record, Reason.IN_FUTURE, detail), -1, key
-        elif event.kind == "tick":
-            yield _TICK, at, key
-        elif not 0 < len(event.id) <= MAX_ID and (fault := check_id(event.id)):
-            yield Refused(record, *fault), -1, key
-        elif key not in homes:  # known
-            yield (_IGNORED if event.member in ignored else event), at, key
-        elif faults and (fault := faults.get((event.account, event.member))):
-            yield Refused(record, *fault), -1, key
-        elif event.member in ignored:
-            yield _IGNORED, at, key
-        elif homes[key] != number:
-            strayed = _strayed(record, homes[key], key, rules.partitions)
-            yield strayed, (-1 if isinstance(strayed, Refused) else at), key
+            decision = Refused(records[i], Reason.IN_FUTURE, detail)
+        elif said == "tick":
+            decision = _TICK
+        elif (not 0 < len(event.id) <= MAX_ID and (fault := check_id(event.id))) or (
+            faults and (fault := faults.get((event.account, event.member)))
+        ):
+            decision = Refused(records[i], *fault)
+        elif ignored and event.member in ignored:
+            decision = _IGNORED
+        elif homes.get(keys[i], number) != number:
+            decision = _strayed(records[i], homes[keys[i]], keys[i], rules.partitions)
         else:
-            yield event, at, key
+            decision = event
+        decisions.append(decision)
+        moments.append(-1 if type(decision) is Refused else at)
+    return Admitted(decisions, moments, keys)
+
+
+def _refused(record: Record, invalid: InvalidEvent) -> Refused:
+    return Refused(record, invalid.reason, invalid.detail)
 
 
 def _strayed(record: Record, home: int, key: bytes, partitions: int) -> PassedBy | Refused:

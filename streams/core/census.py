@@ -33,7 +33,6 @@ class _Reading(NamedTuple):
     clock: int
     moves: int
     slots: list[int]
-    row: list[int] | None  # of the series; None: not summed yet
 
 
 class _Account:
@@ -45,7 +44,7 @@ class _Account:
         self.places: dict[int, int] = {}
         self.purged = -1
         self.moves = 0
-        self.reading = _Reading(-1, -1, [], None)
+        self.reading = _Reading(-1, -1, [])
 
 
 class Census:
@@ -74,7 +73,7 @@ class Census:
             places = {filed: n for filed, n in places.items() if n and filed >= first}
             known.places, known.purged = places, floor
         # Taken first: a reader that comes later may already have seen what is moved now.
-        read_at, moves_then, slots, _ = known.reading
+        read_at, moves_then, slots = known.reading
         count = places.get
         # `update` runs no Python code, so no other thread comes in between. What has become zero
         # stays until the next purge, as taking it out would take a second step.
@@ -85,23 +84,25 @@ class Census:
             # What somebody reads all the time is kept up to date: a few places moved, of thousands.
             slots = slots.copy()
             add(slots, moves, clock)  # which passes by what is behind the floor, too
-            known.reading = _Reading(clock, moves_then + 1, slots, None)
+            known.reading = _Reading(clock, moves_then + 1, slots)
         known.moves += 1
 
-    def read(self, account: str, clock: int) -> list[int]:
-        """The account's part of every series at this clock, aligned with `SERIES`.
+    def slots(self, account: str, clock: int) -> list[int]:
+        """The account's counts at this clock by slot (`series.slots`); to be looked at only.
 
         An unknown account has zeros, as it may be known to another partition.
         """
         known = self._accounts.get(account)
         if known is None:
-            return [0] * len(SERIES)
+            return slots_of({}, clock)
         moves = known.moves  # looked at first: a move from here on makes the next reader read again
-        read_at, moves_then, slots, row = known.reading
+        read_at, moves_then, slots = known.reading
         if read_at != clock or moves_then != moves:
             # dict.copy() is atomic too: the owner may go on changing the original.
-            slots, row = slots_of(known.places.copy(), clock), None
-        if row is None:
-            row = row_of(slots)
-            known.reading = _Reading(clock, moves, slots, row)
-        return row.copy()
+            slots = slots_of(known.places.copy(), clock)
+            known.reading = _Reading(clock, moves, slots)
+        return slots
+
+    def read(self, account: str, clock: int) -> list[int]:
+        """The account's part of every series at this clock, aligned with `SERIES`."""
+        return row_of(self.slots(account, clock))

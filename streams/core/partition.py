@@ -112,13 +112,15 @@ class Partition:
         misplaced: list[Misplaced] = []
         last_event_ms = -1
         next_hour, late = (clock + 1) * HOUR_MS, (clock - DEPTH) * HOUR_MS
-        for event, at, key in admit(records, kind, self.number, rules, relationships, now_ms):
+        decisions, times, keys = admit(records, kind, self.number, rules, relationships, now_ms)
+        for i in range(len(decisions)):
+            event, at, key = decisions[i], times[i], keys[i]
             if at > last_event_ms:
                 last_event_ms = at
                 if events_move_clock and at >= next_hour:
                     clock = at // HOUR_MS
                     next_hour, late = (clock + 1) * HOUR_MS, (clock - DEPTH) * HOUR_MS
-            if not isinstance(event, Event):
+            if type(event) is not Event:
                 if isinstance(event, Refused):
                     refused.append(event)
                     outcomes[Outcome.INVALID] += 1
@@ -130,7 +132,7 @@ class Partition:
             value = relationships.get(key)
             add = event.op == "add"
             changed = change(
-                opened.get(key) or value,
+                (opened and opened.get(key)) or value,
                 codes[event.direction],
                 add,
                 event.id,
@@ -185,7 +187,7 @@ class Partition:
             moves = touched.moves
             lone = []
             for key, old in touched.before.items():
-                if (busy := opened.get(key)) is not None:
+                if opened and (busy := opened.get(key)) is not None:
                     value = relationships[key] = busy.pack()
                     here = places(busy.recency(), busy.following, busy.followed_at)
                     move(moves, busy.filed or (filing(old) if old else []), here)

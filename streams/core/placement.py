@@ -7,8 +7,12 @@ partition number everywhere. The partitioner is the Java client's default,
 
 from collections import defaultdict
 from collections.abc import Collection
-from functools import cache
 from struct import Struct
+from types import FunctionType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # only for variables in functions, whose types nobody asks for at run time
+    from mypy_extensions import i64
 
 _SEED = 0x9747B28C
 _M = 0x5BD1E995
@@ -31,7 +35,9 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 
 def partitions_of(keys: Collection[bytes], partitions: int) -> dict[bytes, int]:
-    """`partition_of` for many keys, in a quarter of the time."""
+    """`partition_of` for many keys; in Python in a quarter of the time."""
+    if _COMPILED:
+        return {key: (murmur2(key) & 0x7FFFFFFF) % partitions for key in keys}
     by_length = defaultdict(list)
     for key in keys:
         by_length[len(key)].append(key)
@@ -46,19 +52,31 @@ def partitions_of(keys: Collection[bytes], partitions: int) -> dict[bytes, int]:
 
 def murmur2(data: bytes) -> int:
     """Kafka's variant of Austin Appleby's MurmurHash2, as an unsigned 32-bit number."""
-    m, mask = _M, _MASK
-    length = len(data)
-    h = _SEED ^ length
-    for word in _words(length >> 2)(data):
-        k = word * m & mask
-        h = (h * m ^ (k ^ k >> 24) * m) & mask
-    tail = data[length & ~3 :]
-    if tail:
-        h = (h ^ int.from_bytes(tail, "little")) * m & mask
+    # Machine integers once compiled: no product of these 32 bits by 31 leaves the 63 there are.
+    m: i64 = 0x5BD1E995
+    mask: i64 = 0xFFFFFFFF
+    length: i64 = len(data)
+    h: i64 = 0x9747B28C ^ length
+    whole: i64 = length - length % 4
+    at: i64 = 0
+    k: i64
+    while at < whole:
+        k = data[at] | data[at + 1] << 8 | data[at + 2] << 16 | data[at + 3] << 24
+        k = k * m & mask
+        k = (k ^ k >> 24) * m & mask
+        h = h * m & mask ^ k
+        at += 4
+    if at < length:
+        k = 0
+        while length > at:
+            length -= 1
+            k = k << 8 | data[length]
+        h = (h ^ k) * m & mask
     h = (h ^ h >> 13) * m & mask
-    return h ^ h >> 15
+    return int(h ^ h >> 15)
 
 
+_COMPILED = not isinstance(murmur2, FunctionType)
 _WORTH_A_VECTOR = 8
 
 
@@ -82,8 +100,3 @@ def _murmur2_of_each(keys: list[bytes], length: int) -> tuple[int, ...]:
     h = (h ^ (h >> 13 & mask)) * m & mask
     h ^= h >> 15 & mask
     return lanes.unpack(h.to_bytes(lanes.size, "little"))
-
-
-@cache
-def _words(count: int):  # type: ignore[no-untyped-def]
-    return Struct(f"<{count}I").unpack_from

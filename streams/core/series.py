@@ -6,9 +6,7 @@ whole hours before the clock.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, chain
-from operator import itemgetter, sub
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from streams.core import filing
@@ -47,6 +45,9 @@ EDGES: Final = (0, 24, 72, 168, 336, 504, 672, 840, 1344, 2160)
 
 _AHEAD = len(EDGES) - 1  # the slice of hours after the clock, after those between the edges
 _SLICES = len(EDGES)
+SLOTS: Final = filing.RINGS * _SLICES
+"""How many slots there are."""
+
 # The slot of a place, by how far it lies before the last place of the clock's hour.
 _SLOTS = [
     ring * _SLICES + bisect_right(EDGES, age) - 1
@@ -74,7 +75,7 @@ def read(places: Mapping[int, int], clock: int) -> list[int]:
 
 def slots(places: Mapping[int, int], clock: int) -> list[int]:
     """Sum counts by place into slots, of which every series is a sum."""
-    summed = [0] * (filing.RINGS * _SLICES)
+    summed = [0] * SLOTS
     add(summed, places, clock)
     return summed
 
@@ -90,9 +91,25 @@ def add(summed: list[int], places: Mapping[int, int], clock: int) -> None:
             summed[known[before]] += n
 
 
+def both(one: list[int], other: list[int]) -> list[int]:
+    """The slots of two partitions, or accounts, added up."""
+    return [a + b for a, b in zip(one, other)]  # noqa: B905 - `strict` is slow when compiled
+
+
 def row(summed: Sequence[int]) -> list[int]:
-    """Sum slots into every series, aligned with `SERIES`."""
-    return list(map(sub, _plus(summed), _minus(summed)))
+    """Sum slots into every series, aligned with `SERIES`.
+
+    Slots may be added up before, over partitions or accounts: each series is a sum of them.
+    """
+    counts = []
+    for plus, minus in _SUMS:
+        count = 0
+        for slot in plus:
+            count += summed[slot]
+        for slot in minus:
+            count -= summed[slot]
+        counts.append(count)
+    return counts
 
 
 Slots = tuple[int, ...]
@@ -210,23 +227,8 @@ def _stages() -> Iterator[Row]:
             yield _row("relationships", {"stage": stage, "following": following}, plus, minus)
 
 
-def _summing(groups: Iterable[Slots]) -> Callable[[Sequence[int]], Iterator[int]]:
-    # All sums in a handful of calls: each is a difference of two running ones.
-    groups = list(groups)
-    bounds = list(accumulate(map(len, groups), initial=0))
-    pick = itemgetter(*chain.from_iterable(groups))
-    begins, ends = itemgetter(*bounds[:-1]), itemgetter(*bounds[1:])
-
-    def sums(slots: Sequence[int]) -> Iterator[int]:
-        running = list(accumulate(pick(slots), initial=0))
-        return map(sub, ends(running), begins(running))
-
-    return sums
-
-
 _ROWS = tuple(_table())
-_plus = _summing(plus for _, plus, _ in _ROWS)
-_minus = _summing(minus for _, _, minus in _ROWS)
+_SUMS = [(plus, minus) for _, plus, minus in _ROWS]
 
-SERIES: Final[tuple[Series, ...]] = tuple(map(itemgetter(0), _ROWS))
+SERIES: Final[tuple[Series, ...]] = tuple([series for series, _, _ in _ROWS])
 """Every gauge of an account, in the order of the table of metrics."""

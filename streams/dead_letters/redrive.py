@@ -113,9 +113,9 @@ def planned(letter: DeadLetter, mend: Mend, target: Target, now_ms: int) -> Plan
         unknown = f"these settings know no {plan.topic}/{plan.partition}"
         return plan._replace(refusal=("unknown topic", unknown))
     record = _Record(value, letter.timestamp)
-    ((verdict, _, _),) = admit([record], kind, plan.partition, target.rules, (), now_ms)
-    if isinstance(verdict, Refused):
-        return plan._replace(refusal=(str(verdict.reason), verdict.detail))
+    ([decision], _, _) = admit([record], kind, plan.partition, target.rules, (), now_ms)
+    if isinstance(decision, Refused):
+        return plan._replace(refusal=(str(decision.reason), decision.detail))
     return plan
 
 

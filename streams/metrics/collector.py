@@ -20,7 +20,6 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate
-from operator import add
 from platform import python_version
 
 from prometheus_client import (
@@ -38,7 +37,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.utils import floatToGoString
 
-from streams.core.series import FAMILIES, SERIES, Series
+from streams.core.series import FAMILIES, SERIES, SLOTS, Series, both, row
 from streams.core.time import HOUR_MS
 from streams.metrics.accounts import Accounts
 from streams.metrics.meters import FLUSH_BUCKETS, Meters
@@ -82,15 +81,15 @@ class Page:
         if only is None:
             for collector in ProcessCollector, PlatformCollector, GCCollector:
                 collector(registry=self._process)
-        self._census_text = _CensusText([])
+        self._census_text = _CensusText([], b"")
         self._one_at_a_time = threading.Lock()
 
     def __call__(self) -> bytes:
         """The whole page, UTF-8."""
-        parts: dict[str, Callable[[], bytes]] = {
+        parts: dict[str, Callable[[], list[bytes]]] = {
             "census": self._census,
-            "pipeline": lambda: self._text(self._pipeline()),
-            "process": lambda: generate_latest(self._process),
+            "pipeline": lambda: [self._text(self._pipeline())],
+            "process": lambda: [generate_latest(self._process)],
         }
         page: list[bytes] = []
         success: list[tuple[tuple[str, ...], float]] = []
@@ -99,7 +98,7 @@ class Page:
             for part, render in parts.items():
                 start = time.perf_counter()
                 try:
-                    page.append(render())
+                    page += render()
                     failed = False
                 except Exception:
                     log.exception("The part %r of /metrics failed and is left out", part)
@@ -116,7 +115,7 @@ class Page:
         )
         return b"".join(page)
 
-    def _census(self) -> bytes:
+    def _census(self) -> list[bytes]:
         """The part "census": every account, summed over the partitions that are ready."""
         ready = [partition for partition in self._view.partitions() if partition.ready]
         # A list or set of a live dictionary's keys is made in one step, before they can change.
@@ -125,10 +124,6 @@ class Page:
         self._accounts.admit(seen)
         rows = self._sum(ready, held)
         pages = [
-            _family(
-                "closeknit_account_info",
-                (((label, *self._accounts.info(label)[1:]), 1) for label in rows),
-            ),
             _single("closeknit_accounts_over_limit", self._accounts.over_limit(seen)),
             _single("closeknit_partitions", self._view.partition_count),
             _by_partition("closeknit_partition_ready", ((p.number, 1) for p in ready)),
@@ -145,10 +140,12 @@ class Page:
             ),
         ]
         if not rows:
-            return self._text(pages)
+            return [self._text(pages)]
         if self._census_text.accounts != (accounts := list(rows)):
-            self._census_text = _CensusText(accounts)
-        return self._text(pages) + b"".join(self._census_text.render(rows.values()))
+            about = (((label, *self._accounts.info(label)[1:]), 1) for label in accounts)
+            info = self._text([_family("closeknit_account_info", about)])
+            self._census_text = _CensusText(accounts, info)
+        return [self._text(pages), *self._census_text.render(rows.values())]
 
     def _text(self, families: Iterable[Family]) -> bytes:
         only = self._only
@@ -158,16 +155,14 @@ class Page:
 
     def _sum(self, ready: Sequence[PartitionView], held: Mapping[int, Iterable[str]]) -> Rows:
         """One row per account label; those always exported come first, with zeros if need be."""
-        rows: dict[str, Sequence[int]] = {
-            label: (0,) * len(SERIES) for label in self._accounts.always()
-        }
+        summed: dict[str, list[int] | None] = dict.fromkeys(self._accounts.always())
         for partition in ready:
             for account in held[partition.number]:
-                counts = _read(partition, account)
+                slots = _slots(partition, account)
                 label = self._accounts.label(account)
-                row = rows.get(label)
-                rows[label] = counts if row is None else list(map(add, row, counts))
-        return rows
+                others = summed.get(label)
+                summed[label] = slots if others is None else both(others, slots)
+        return {label: _row(label, slots) for label, slots in summed.items()}
 
     def _pipeline(self) -> Iterator[Family]:
         """The part "pipeline": the meters; the readings of ready partitions only."""
@@ -239,32 +234,43 @@ class Page:
         )
 
 
-def _read(partition: PartitionView, account: str) -> Sequence[int]:
+def _slots(partition: PartitionView, account: str) -> list[int]:
     """One account's counts in one partition: as some settle left them, never half of one."""
-    counts = partition.census.read(account, partition.clock)
-    if len(counts) == len(SERIES) and min(counts) >= 0:
-        return counts
-    raise ValueError(
-        f"the census of account {account!r} in partition {partition.number} at hour "
-        f"{partition.clock} contradicts itself: {list(counts)}. Restart the worker, which rebuilds "
-        "it from the changelog, and report this as a bug"
+    slots = partition.census.slots(account, partition.clock)
+    if len(slots) != SLOTS or min(slots) < 0:
+        raise _contradiction(f"{account!r} in partition {partition.number}", slots)
+    return slots
+
+
+def _row(label: str, slots: Sequence[int] | None) -> Sequence[int]:
+    counts = row(slots or (0,) * SLOTS)
+    if min(counts) < 0:
+        raise _contradiction(repr(label), counts)
+    return counts
+
+
+def _contradiction(of: str, counts: Sequence[int]) -> ValueError:
+    return ValueError(
+        f"the census of account {of} contradicts itself: {list(counts)}. Restart the worker, which "
+        "rebuilds it from the changelog, and report this as a bug"
     )
 
 
 class _CensusText:
-    """The census families of these accounts, with places for the numbers.
+    """The census families of these accounts, with places for the numbers, and who they are.
 
     client_python takes 8 µs a sample, and a thousand accounts have a hundred thousand samples; so
     all but the numbers is written once: a text for each series over all accounts.
     """
 
-    def __init__(self, accounts: Sequence[str]) -> None:
+    def __init__(self, accounts: Sequence[str], info: bytes) -> None:
         self.accounts = accounts
+        self._info = info
         escaped = [_escape(account).replace("%", "%%") for account in accounts]
-        self._families: list[tuple[bytes, list[tuple[int, str]]]] = []
+        self._families: list[tuple[bytes, list[tuple[int, bytes]]]] = []
         for family, text in FAMILIES.items():
             lines = [
-                (at, "".join([f"{_head(series, account)} %d\n" for account in escaped]))
+                (at, "".join([f"{_head(series, account)} %d\n" for account in escaped]).encode())
                 for at, series in enumerate(SERIES)
                 if series.name == family
             ]
@@ -273,11 +279,12 @@ class _CensusText:
 
     def render(self, rows: Iterable[Sequence[int]]) -> Iterator[bytes]:
         """The text, with the rows of the accounts in their order."""
+        yield self._info
         columns = list(zip(*rows, strict=True))
         for head, lines in self._families:
             yield head
             for at, line in lines:
-                yield (line % columns[at]).encode()
+                yield line % columns[at]
 
 
 def _head(series: Series, account: str) -> str:

@@ -11,8 +11,8 @@ class CensusView(Protocol):
         """The accounts that have a count here."""
         ...
 
-    def read(self, account: str, clock: int) -> Sequence[int]:
-        """One account's gauges at the clock, an hour; aligned with `streams.core.series.SERIES`."""
+    def slots(self, account: str, clock: int) -> list[int]:
+        """One account's counts at the clock, an hour, by slot (`streams.core.series.slots`)."""
         ...
 
 

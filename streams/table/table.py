@@ -227,7 +227,13 @@ class RelationshipsTable:
 
     async def flush(self) -> None:
         """Commit everything applied so far; returns when it is committed, or not at all."""
-        await asyncio.gather(*(self._flush(lease) for lease in self.leases()))
+        flushes = []
+        for lease in self.leases():
+            flushes.append(asyncio.ensure_future(self._flush(lease)))
+            # To take a snapshot is one step of many milliseconds: others have their turn between
+            # two of them, a scrape and a heartbeat among them.
+            await asyncio.sleep(0)
+        await asyncio.gather(*flushes)
 
     async def _flush(self, lease: Lease, *, forced: bool = False) -> None:
         # Shielded: a flush once begun ends in a commit or in the end of the process, whatever

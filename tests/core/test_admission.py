@@ -26,7 +26,7 @@ RESENT = ((REROUTED_FROM, b"likes/3/77"),)
 
 def decide(record, number=HOME, rules=RULES, known=(), now_ms=T0, kind="like"):
     """What is to be done with one record of the likes."""
-    ((what, at, _),) = admit([record], kind, number, rules, known, now_ms)
+    ([what], [at], _) = admit([record], kind, number, rules, known, now_ms)
     assert (at == -1) == isinstance(what, Refused)
     return what
 
@@ -84,7 +84,7 @@ def test_what_is_unusual_but_valid_is_admitted(fields):
     record = like(**fields)
     member = fields.get("member", "ann")
     home = partition_of(relationship_key("brand", member), PARTITIONS)
-    ((event, at, key),) = admit([record], "like", home, RULES, (), T0)
+    ([event], [at], [key]) = admit([record], "like", home, RULES, (), T0)
     assert isinstance(event, Event)
     assert key == relationship_key("brand", member)
     assert at == T0

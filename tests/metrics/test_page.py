@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from schemas.events import Reason
 from streams.core.partition import Outcome
-from streams.core.series import FAMILIES, SERIES
+from streams.core.series import FAMILIES, SERIES, SLOTS
 from streams.metrics.accounts import MAX_ACCOUNTS, Account
 from streams.metrics.meters import Meters
 from streams.metrics.names import METRICS, TOPICS
 from tests.conftest import Promtool
-from tests.metrics.world import FakeCensus, label_values, page, partition, samples, value
+from tests.metrics.world import FakeCensus, label_values, page, partition, samples, shown, value
 
 HOSTILE = Account('quo"te\\back', 'Line\nfeed "and" \\', "grüße ☃ \u2028\r")
 
@@ -83,8 +83,8 @@ def test_an_account_is_the_sum_of_its_partitions():
     found = samples(
         page(partition(0, {"brand": 1, "shop": 5}), partition(1, {"brand": 20}), partition(2))()
     )
-    assert census_of(found, "brand") == [21] * len(SERIES)
-    assert census_of(found, "shop") == [5] * len(SERIES)
+    assert census_of(found, "brand") == shown(21)
+    assert census_of(found, "shop") == shown(5)
 
 
 @pytest.mark.parametrize(
@@ -135,8 +135,8 @@ def test_a_lost_partition_disappears_from_the_next_page():
 def test_a_listed_account_exports_zeros_when_nothing_is_known_of_it():
     """A chart of a quiet account shows 0, not a hole; even before any partition is here."""
     found = samples(page(listed=[Account("brand", "Brand", "shoes")])())
-    assert census_of(found, "brand") == [0] * len(SERIES)
-    assert census_of(found, "_other") == [0] * len(SERIES)
+    assert census_of(found, "brand") == shown(0)
+    assert census_of(found, "_other") == shown(0)
     assert value(found, "closeknit_account_info", account="brand", name="Brand", group="shoes") == 1
 
 
@@ -149,8 +149,8 @@ def test_an_account_without_a_name_is_called_by_its_id():
 def test_accounts_over_the_limit_share_other_and_are_told_of():
     """So that account alerts can stay silent instead of comparing half an account."""
     found = samples(page(partition(counts={"a": 1, "b": 2, "c": 4}), limit=1)())
-    assert census_of(found, "a") == [1] * len(SERIES)
-    assert census_of(found, "_other") == [6] * len(SERIES)
+    assert census_of(found, "a") == shown(1)
+    assert census_of(found, "_other") == shown(6)
     assert value(found, "closeknit_accounts_over_limit") == 1
     found = samples(page(partition(counts={"a": 1, "b": 2, "c": 4}), limit=3)())
     assert value(found, "closeknit_accounts_over_limit") == 0
@@ -159,7 +159,7 @@ def test_accounts_over_the_limit_share_other_and_are_told_of():
 def test_an_account_that_calls_itself_other_breaks_nothing():
     """A stranger may send any id: no sample comes twice, and the limit is not thereby passed."""
     found = samples(page(partition(counts={"_other": 3, "a": 1}), limit=1)())
-    assert census_of(found, "_other") == [3] * len(SERIES)
+    assert census_of(found, "_other") == shown(3)
     assert value(found, "closeknit_accounts_over_limit") == 0
 
 
@@ -214,16 +214,16 @@ class Broken(FakeCensus):
         super().__init__({"a": 1, "b": 2, "c": 4})
         self.answer = answer
 
-    def read(self, account, clock):
-        return self.answer() if account == "b" else super().read(account, clock)
+    def slots(self, account, clock):
+        return self.answer() if account == "b" else super().slots(account, clock)
 
 
 @pytest.mark.parametrize(
     "answer",
     [
         lambda: 1 // 0,  # it raises
-        lambda: [-1] * len(SERIES),  # filed less often than unfiled
-        lambda: [1] * (len(SERIES) - 1),  # a series too few would shift all that follow
+        lambda: [-1] * SLOTS,  # filed less often than unfiled
+        lambda: [1] * (SLOTS - 1),  # a slot too few would shift all that follow
     ],
 )
 def test_a_broken_census_is_left_out_whole_and_loudly(answer, caplog):

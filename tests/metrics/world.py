@@ -4,7 +4,10 @@ from collections.abc import Mapping
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.core.series import SERIES
+from streams.core.filing import ALWAYS, DATED, place
+from streams.core.kinds import LIKE_IN
+from streams.core.series import row
+from streams.core.series import slots as slots_of
 from streams.metrics.accounts import Accounts
 from streams.metrics.collector import Page
 from streams.metrics.meters import Meters
@@ -14,7 +17,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 class FakeCensus:
-    """Account to its count: every series of an account has the same."""
+    """Account to its count: so many follow, as long ago as can be, and like something now."""
 
     def __init__(self, counts: Mapping[str, int]) -> None:
         self.counts = counts
@@ -22,8 +25,14 @@ class FakeCensus:
     def accounts(self):
         return self.counts.keys()
 
-    def read(self, account, clock):  # noqa: ARG002 - it does not age
-        return [self.counts[account]] * len(SERIES)
+    def slots(self, account, clock):
+        n = self.counts[account]
+        return slots_of({place(clock, LIKE_IN): n, place(ALWAYS, DATED): n}, clock)
+
+
+def shown(n: int) -> list[int]:
+    """Every series of an account with this count."""
+    return row(FakeCensus({"a": n}).slots("a", 0))
 
 
 def partition(number=0, counts=None, *, ready=True, clock=495_000, census=None) -> PartitionView:
