@@ -51,6 +51,9 @@ HUNG_AFTER, HUNG_FOR_GOOD = 30.0, 60.0
 #: Seconds between two looks at whether the worker gets anywhere.
 LOOK_EVERY = 1.0
 
+#: Seconds between two measurements of how far the worker is behind, at most.
+MEASURE_EVERY = 0.5
+
 #: Seconds between two looks at whether the source topics are still the same.
 CONFIRM_EVERY = 30.0
 
@@ -264,7 +267,7 @@ class _Worker:
         frozen = False
         resent = self._meters.rerouted
         while True:
-            await asyncio.sleep(self._settings.flush_interval)
+            await asyncio.sleep(min(self._settings.flush_interval, MEASURE_EVERY))
             if app.failure is not None:
                 raise app.failure
             if app.consumer_started:

@@ -38,7 +38,11 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=500_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--relationships", type=int, default=5_000_000, help="held at most")
-    parser.add_argument("--rate", type=float, help="events a second; default: half of the measured")
+    parser.add_argument(
+        "--rate",
+        type=float,
+        help="events a second under load; default: half of what is measured then",
+    )
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     parser.add_argument("--into", type=Path, default=results.RESULTS, help="folder of the results")
     given = parser.parse_args()
@@ -79,21 +83,15 @@ def _held(stage: Stage, given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _scrape(stage: Stage, given: argparse.Namespace) -> dict[str, Any]:
-    return scrape.measure(stage, _half_load(given), 4.0 if given.quick else 20.0)
+    return scrape.measure(stage, given.rate, 4.0 if given.quick else 20.0)
 
 
 def _latency(stage: Stage, given: argparse.Namespace) -> dict[str, Any]:
-    return latency.measure(stage, _half_load(given), 4.0 if given.quick else 40.0)
+    return latency.measure(stage, given.rate, 4.0 if given.quick else 40.0)
 
 
 def _stages(stage: Stage, given: argparse.Namespace) -> dict[str, Any]:
     return stages.measure(stage, given.events)
-
-
-def _half_load(given: argparse.Namespace) -> float:
-    """Half of what a worker was measured to read in a second."""
-    rate: float = given.rate or page.speed(given.into) / 2
-    return rate
 
 
 _PARTS: dict[str, Callable[[Stage, argparse.Namespace], dict[str, Any]]] = {

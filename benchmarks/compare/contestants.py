@@ -57,6 +57,7 @@ class Engine(NamedTuple):
         store: bytes of durable state that it left.
         check: compares what it left with the truth; raises `left.Wrong`.
         part: of the events that it gets, because more would take it too long.
+        chosen: settings of Closeknit's own worker.
     """
 
     title: str
@@ -69,6 +70,7 @@ class Engine(NamedTuple):
     peer: str | None = None
     package: str = ""
     part: float = 1.0
+    chosen: Mapping[str, str] = {}
 
     def prepare(self, job: Job) -> None:
         """Create the topics that it does not create itself."""
@@ -89,7 +91,7 @@ class Engine(NamedTuple):
 
     def environment(self, job: Job) -> dict[str, str]:
         """Its environment variables."""
-        return closeknit(job) if self.script is None else {}
+        return closeknit(job, **self.chosen) if self.script is None else {}
 
     @property
     def version(self) -> str:
@@ -185,6 +187,16 @@ ENGINES: dict[str, Engine] = {
         lambda _: {},
         store=_one_changelog,
         check=left.closeknit,
+    ),
+    "closeknit-5s": Engine(
+        "Closeknit, flushing as seldom as the others commit",
+        None,
+        "exactly once",
+        "flush every 5 s, however many keys",
+        lambda _: {},
+        store=_one_changelog,
+        check=left.closeknit,
+        chosen={"flush_interval": str(COMMIT_SECONDS), "flush_max_dirty": "10000000"},
     ),
     "bytewax": Engine(
         "Bytewax with recovery",

@@ -68,12 +68,12 @@ def messages(
         yield Message(kind, relationship_key(account, member), value, at)
 
 
-def live(shape: Shape, count: int) -> Iterator[Message]:
+def live(shape: Shape, count: int, seed: int = 4) -> Iterator[Message]:
     """Events that follow those four weeks as in life: all in one hour, however fast they are sent.
 
     Four weeks in a minute would pass an hour with each flush, and have every account read anew.
     """
-    return messages(shape, count, seed=4, start_ms=START_MS + DAYS * DAY_MS, span_ms=HOUR_MS)
+    return messages(shape, count, seed, START_MS + DAYS * DAY_MS, span_ms=HOUR_MS)
 
 
 @cache

@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaProducer
 from benchmarks.compare.contestants import Job
 from benchmarks.compare.data import SHAPES, Message, live
 from benchmarks.compare.left import Wrong
-from benchmarks.compare.live import Worker, await_ready, workers
+from benchmarks.compare.live import Worker, await_ready, half_of_its_speed, workers
 from benchmarks.compare.match import say
 from benchmarks.compare.pace import addressed, send_evenly
 from benchmarks.compare.stage import BATCH_BYTES, Stage
@@ -41,19 +41,20 @@ _COUNTED = re.compile(
 )
 
 
-def measure(stage: Stage, rate: float, seconds: float) -> dict[str, Any]:
-    """Latencies at so many events a second, for so many seconds."""
-    say(f"latency: {rate:,.0f} events a second")
+def measure(stage: Stage, rate: float | None, seconds: float) -> dict[str, Any]:
+    """Latencies at so many events a second (None: half of its speed), for so many seconds."""
     name = "latency"
-    events = int(rate * (seconds + 8))
-    job = Job(stage, f"{name}-", events, name, stage.folder / name)
+    job = Job(stage, f"{name}-", 0, name, stage.folder / name)
     job.folder.mkdir()
     accounts = job.folder / "accounts.csv"
     accounts.write_text("id,name,group\n" + "".join(f"{one},{one},\n" for one in NAMED))
     stage.create(*stage.planned(job.prefix, name))
-    stream = addressed(job.prefix, list(live(SHAPES["zipf"], events)))
+    shape = SHAPES["zipf"]
     with workers(job, accounts=str(accounts)) as [worker]:
         await_ready([worker])
+        rate = rate or half_of_its_speed(stage, job.prefix, worker, shape)
+        say(f"latency: {rate:,.0f} events a second")
+        stream = addressed(job.prefix, list(live(shape, int(rate * (seconds + 8)))))
         before = worker.state
         waits = asyncio.run(_watch(stage, worker, stream, rate, seconds))
         after = worker.state

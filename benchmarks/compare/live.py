@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -17,8 +18,10 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from benchmarks.compare.contestants import Job, closeknit
+from benchmarks.compare.data import Shape, live
 from benchmarks.compare.left import Wrong
 from benchmarks.compare.process import cpu_seconds, resident_mb, tree
+from benchmarks.compare.stage import Stage
 
 T = TypeVar("T")
 
@@ -180,6 +183,16 @@ def drain(running: Sequence[Worker], load: Callable[[], None]) -> Drained:
     ended = await_idle(running)
     cpu = sum(worker.state.cpu - one.cpu for worker, one in zip(running, before, strict=True))
     return Drained(ended - began, cpu, broker_cpu() - of_broker)
+
+
+SAMPLE = 200_000
+
+
+def half_of_its_speed(stage: Stage, prefix: str, worker: Worker, shape: Shape) -> float:
+    """Half of the events a second that a worker, as it is, reads of a backlog of such events."""
+    sample = list(live(shape, SAMPLE, seed=5))
+    drained = drain([worker], lambda: asyncio.run(stage.send(prefix, sample)))
+    return round(SAMPLE / drained.seconds / 2)
 
 
 def broker_cpu() -> float:

@@ -115,7 +115,7 @@ def stage_bytes(deck: Deck) -> list[int]:
 
 def _line(run_: dict[str, Any]) -> str:
     return (
-        f"round {run_['round']}  {run_['engine']:<10}{run_['data']:<8} {run_['events']:>7,} events "
+        f"round {run_['round']}  {run_['engine']:<13}{run_['data']:<8} {run_['events']:>7,} events "
         f"{run_['seconds']:6.1f} s {run_['cpu']:6.1f} CPU-s {run_['peak_mb']:6.0f} MB"
     )
 

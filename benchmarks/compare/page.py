@@ -23,11 +23,6 @@ def read(folder: Path = results.RESULTS) -> Results:
     return {part: results.read(part, folder) for part in PARTS}
 
 
-def speed(folder: Path = results.RESULTS) -> float:
-    """Events a second that a worker was measured to read."""
-    return figure({"engines": results.read("engines", folder)}, "closeknit").rate
-
-
 def write(folder: Path = results.RESULTS) -> None:
     """Write the tables anew."""
     PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), read(folder)), encoding="utf-8")

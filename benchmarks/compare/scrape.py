@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaProducer
 
 from benchmarks.compare.contestants import Job
 from benchmarks.compare.data import Shape, live, messages
-from benchmarks.compare.live import Worker, await_idle, await_ready, workers
+from benchmarks.compare.live import Worker, await_idle, await_ready, half_of_its_speed, workers
 from benchmarks.compare.match import say
 from benchmarks.compare.pace import addressed, send_evenly
 from benchmarks.compare.stage import BATCH_BYTES, Stage
@@ -31,22 +31,29 @@ EVERY = 2.0
 PULSE = Path(__file__).parent / "engines" / "pulse.py"
 
 
-def measure(stage: Stage, rate: float, seconds: float) -> dict[str, Any]:
-    """Half of the time without scrapes, half with; `rate` is events a second."""
-    say(f"scrapes: {ACCOUNTS} accounts, {rate:,.0f} events a second")
+def measure(stage: Stage, rate: float | None, seconds: float) -> dict[str, Any]:
+    """Half of the time without scrapes, half with.
+
+    Args:
+        stage: where to.
+        rate: events a second; None: half of what this worker is found to read.
+        seconds: each half.
+    """
+    say(f"scrapes: {ACCOUNTS} accounts")
     name = "scrape"
-    events = int(rate * (2 * seconds + 5))
-    job = Job(stage, f"{name}-", events, name, stage.folder / name)
+    job = Job(stage, f"{name}-", 0, name, stage.folder / name)
     job.folder.mkdir()
     stage.create(*stage.planned(job.prefix, name))
     shape = Shape(1.0, ACCOUNTS)
     asyncio.run(stage.send(job.prefix, messages(shape, HISTORY)))
-    stream = addressed(job.prefix, list(live(shape, events)))
     pulse = job.folder / "pulse"
     launcher = [sys.executable, str(PULSE), str(pulse)]
     with workers(job, launcher=launcher, max_accounts=str(ACCOUNTS)) as [worker]:
         await_ready([worker])
         await_idle([worker])
+        rate = rate or half_of_its_speed(stage, job.prefix, worker, shape)
+        say(f"scrapes: {rate:,.0f} events a second")
+        stream = addressed(job.prefix, list(live(shape, int(rate * (2 * seconds + 5)))))
         found = asyncio.run(_watch(stage, worker, stream, rate, seconds))
     halts = [tuple(map(float, line.split())) for line in pulse.read_text().splitlines()]
     for period in ("without", "with"):

@@ -45,6 +45,10 @@ class TransportSettings(NamedTuple):
 #: of them in one answer of a broker.
 READ_AHEAD, ANSWER = 64 << 20, 16 << 20
 
+#: A broker answers when it has so many bytes for us, or after so many ms: chunks of a few records
+#: cost ten times as much a record as those of hundreds, and a flush comes but twice a second.
+WORTH_AN_ANSWER, LINGER_MS = 1 << 20, 100
+
 
 def fetch_limits(partitions: int) -> dict[str, int]:
     """Return aiokafka's limits for a consumer of so many partitions.
@@ -105,7 +109,8 @@ class ChunkedApp(faust.App):  # type: ignore[misc]
             "max_poll_interval_ms": 3_600_000,
             "max_poll_records": 8 * settings.chunk_size,
             **fetch_limits(settings.partitions),
-            "fetch_max_wait_ms": 200,
+            "fetch_min_bytes": WORTH_AN_ANSWER,
+            "fetch_max_wait_ms": LINGER_MS,
         }
         self.on_partitions_revoked.connect(self._flush_what_was_applied)
 

@@ -218,7 +218,7 @@ def test_a_worker_recovers_a_changelog_that_was_written_for_it(stage: Stage) -> 
     """It must hold what was written, and what was read beside it."""
     found = held.hold(stage, 0, 3000, 1000)
     assert found["changelog_bytes"] > 3000 * held.KEY_BYTES
-    assert found["seconds"] > 0 < found["settled_mb"]
+    assert found["settled_mb"] > 10
 
 
 def test_results_are_written_with_what_they_were_measured_on(tmp_path: Any) -> None:
