@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import Reason
+from streams.core.filing import REPLIER, place
+from streams.core.kinds import LIKE_IN
 from streams.core.partition import Outcome
-from streams.core.series import FAMILIES, SERIES, SLOTS
+from streams.core.series import FAMILIES, SERIES, SLOTS, slots
 from streams.metrics.accounts import MAX_ACCOUNTS, Account
 from streams.metrics.meters import Meters
 from streams.metrics.names import METRICS, TOPICS
@@ -224,6 +226,7 @@ class Broken(FakeCensus):
         lambda: 1 // 0,  # it raises
         lambda: [-1] * SLOTS,  # filed less often than unfiled
         lambda: [1] * (SLOTS - 1),  # a slot too few would shift all that follow
+        lambda: slots({place(0, REPLIER): 1}, 0),  # somebody replied, and nobody was active
     ],
 )
 def test_a_broken_census_is_left_out_whole_and_loudly(answer, caplog):
@@ -238,6 +241,14 @@ def test_a_broken_census_is_left_out_whole_and_loudly(answer, caplog):
     (record,) = caplog.records
     assert "'census'" in record.getMessage()
     assert record.exc_info
+
+
+def test_a_partition_below_zero_is_noticed_though_another_makes_up_for_it():
+    """The sum would be a number like any other."""
+    broken = Broken(lambda: slots({place(0, LIKE_IN): -1}, 0))
+    found = samples(page(partition(0, census=broken), partition(1, {"b": 5}))())
+    assert value(found, "closeknit_scrape_success", part="census") == 0
+    assert label_values(found, "account") == set()
 
 
 def test_a_whole_page_says_so():

@@ -270,8 +270,8 @@ DECIDED = Chapter(
         Mutant(
             "ignored-once-known",
             ADMISSION,
-            "(_IGNORED if event.member in ignored else event), at, key",
-            "event, at, key",
+            "elif ignored and event.member in ignored:",
+            "elif ignored and event.member in ignored and keys[i] in homes:",
             "staff who were followers before they were listed are counted for ever",
             (f"{OF_ADMISSION}what_changes_nothing_is_passed_by",),
         ),
