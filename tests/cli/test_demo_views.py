@@ -23,7 +23,7 @@ from streams.metrics.accounts import Account
 from streams.metrics.meters import Meters
 from streams.report.facts import facts
 from streams.synthetic import DEMO
-from tests.metrics.world import page, partition
+from tests.metrics.world import FakeCensus, page, partition
 from tests.people.worlds import after
 
 COURSE = Course(DEMO, 28)
@@ -146,14 +146,14 @@ def test_the_plain_view_prints_a_line_a_week_however_often_it_is_asked(width: in
 
 
 def test_a_reading_is_the_sum_over_partitions_of_a_page() -> None:
-    """By the page that a worker renders; in it every series counts the same."""
+    """By the page that a worker renders, of connections of whom half follow."""
     meters = Meters()
     meters.count("likes", {Outcome.APPLIED: 30, Outcome.REROUTED: 2, Outcome.TICK: 4})
     found = reading(
         samples(
             page(
                 partition(0, {"acme": 3}, clock=495_000),
-                partition(1, {"acme": 4}, clock=495_001),
+                partition(1, census=FakeCensus({"acme": 4}, hollow=2), clock=495_001),
                 listed=[Account("acme", 'The "Acme" {Inc}', "")],
                 meters=meters,
             )().decode()
@@ -161,7 +161,7 @@ def test_a_reading_is_the_sum_over_partitions_of_a_page() -> None:
     )
     assert found.now == datetime.fromtimestamp(495_001 * 3600, UTC)
     assert found.accounts["acme"] == Standing(
-        followers=7, active=2 * 7, repliers=2 * 7, connections=2 * 7, hollow=2 * 7
+        followers=7 + 2, active=2 * 7, repliers=2 * 7, connections=2 * 7, hollow=2
     )
     assert (found.records, found.events) == (34, 30), "what is re-sent is read twice"
     assert found.unwritten == 2 * 2

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.core.filing import ALWAYS, DATED, place
-from streams.core.kinds import LIKE_IN
+from streams.core.filing import ACTIVE, ALWAYS, CONNECTION, DATED, REPLIER, VISITOR, place
+from streams.core.kinds import REPLY_IN
 from streams.core.series import row
 from streams.core.series import slots as slots_of
 from streams.metrics.accounts import Accounts
@@ -17,17 +17,24 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 class FakeCensus:
-    """Account to its count: so many follow, as long ago as can be, and like something now."""
+    """Account to its count: so many connections that follow, as many that do not, all of now.
 
-    def __init__(self, counts: Mapping[str, int]) -> None:
+    And so many hollow followers.
+    """
+
+    def __init__(self, counts: Mapping[str, int], hollow: int = 0) -> None:
         self.counts = counts
+        self.hollow = hollow
 
     def accounts(self):
         return self.counts.keys()
 
     def slots(self, account, clock):
         n = self.counts[account]
-        return slots_of({place(clock, LIKE_IN): n, place(ALWAYS, DATED): n}, clock)
+        rings = [REPLY_IN, *(ring + f for ring in (ACTIVE, REPLIER, CONNECTION) for f in (0, 1))]
+        places = [place(clock, ring) for ring in rings]
+        places += [place(ALWAYS, ring) for ring in (DATED + 1, VISITOR)]
+        return slots_of({**dict.fromkeys(places, n), place(ALWAYS, DATED): self.hollow}, clock)
 
 
 def shown(n: int) -> list[int]:
