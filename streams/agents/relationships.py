@@ -1,5 +1,6 @@
 """The agent that applies likes, replies, follows and shares to the relationships table."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import NoReturn
 
@@ -32,3 +33,6 @@ def consume_relationships(
                 )
             if table.flush_is_due:
                 await table.flush()
+            # A queue that is not empty gives nobody else a turn: chunks of many partitions come
+            # together, and would be one long halt.
+            await asyncio.sleep(0)
