@@ -18,9 +18,9 @@ import aiohttp
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.compare.contestants import Job
-from benchmarks.compare.data import SHAPES, Message, live
+from benchmarks.compare.data import SHAPES, Message, live, messages
 from benchmarks.compare.left import Wrong
-from benchmarks.compare.live import Worker, await_ready, half_of_its_speed, workers
+from benchmarks.compare.live import Worker, await_idle, await_ready, half_of_its_speed, workers
 from benchmarks.compare.match import say
 from benchmarks.compare.pace import addressed, send_evenly
 from benchmarks.compare.stage import BATCH_BYTES, Stage
@@ -29,6 +29,9 @@ from streams.core.time import format_ms
 
 PROBE = "probe"
 NAMED = [PROBE, *(f"brand-{number:04d}" for number in range(9))]
+HISTORY = 500_000
+"""Events of the four weeks before."""
+
 EVERY = 0.1
 LOOK = 0.02
 PATIENCE = 120.0
@@ -50,8 +53,10 @@ def measure(stage: Stage, rate: float | None, seconds: float) -> dict[str, Any]:
     accounts.write_text("id,name,group\n" + "".join(f"{one},{one},\n" for one in NAMED))
     stage.create(*stage.planned(job.prefix, name))
     shape = SHAPES["zipf"]
+    asyncio.run(stage.send(job.prefix, messages(shape, HISTORY)))
     with workers(job, accounts=str(accounts)) as [worker]:
         await_ready([worker])
+        await_idle([worker])
         rate = rate or half_of_its_speed(stage, job.prefix, worker, shape)
         say(f"latency: {rate:,.0f} events a second")
         stream = addressed(job.prefix, list(live(shape, int(rate * (seconds + 8)))))
