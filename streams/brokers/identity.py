@@ -34,6 +34,10 @@ MISSING_FOR = 3.0
 """Seconds for which a topic may be unknown before it counts as deleted: brokers learn one after
 the other."""
 
+ANSWERED_WITHIN_MS = 5_000
+"""Time after which an answer counts as lost, as when a broker falls just then. A flush waits for
+it, and must not do so for as long as a transaction may last."""
+
 _AGAIN = 0.1
 
 
@@ -188,7 +192,11 @@ class TopicIds:
 
     async def _connected(self) -> AIOKafkaClient:
         if self._client is None:
-            client = AIOKafkaClient(**self._connection, client_id="closeknit-topic-ids")
+            client = AIOKafkaClient(
+                **self._connection,
+                client_id="closeknit-topic-ids",
+                request_timeout_ms=ANSWERED_WITHIN_MS,
+            )
             try:
                 await client.bootstrap()
             except BaseException:

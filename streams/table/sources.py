@@ -17,10 +17,15 @@ Ask = Callable[[Collection[str]], Awaitable[Mapping[str, str | None]]]
 
 
 class Sources:
-    """Compares topic ids with those in positions; partitions that flush together ask once."""
+    """Compares topic ids with those in positions.
+
+    One question is under way at a time. Partitions that flush meanwhile share the next one: it is
+    asked after they have taken what they write.
+    """
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
+        self._asking = asyncio.Lock()
         self._next: asyncio.Task[Mapping[str, str | None]] | None = None
 
     async def confirm(self, positions: Mapping[str, Position]) -> None:
@@ -41,9 +46,10 @@ class Sources:
             )
 
     async def _asked(self, names: Collection[str]) -> Mapping[str, str | None]:
-        await asyncio.sleep(0)  # all that flush now have taken what they write
-        self._next = None
-        return await self._ask(names)
+        async with self._asking:
+            await asyncio.sleep(0)  # all that flush now have taken what they write
+            self._next = None
+            return await self._ask(names)
 
 
 def _what_happened(name: str, before: str | None, now: str | None) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.events import Reason
 from streams.core.filing import REPLIER, place
-from streams.core.kinds import LIKE_IN
+from streams.core.kinds import REPLY_IN
 from streams.core.partition import Outcome
 from streams.core.series import FAMILIES, SERIES, SLOTS, slots
 from streams.metrics.accounts import MAX_ACCOUNTS, Account
@@ -245,7 +245,7 @@ def test_a_broken_census_is_left_out_whole_and_loudly(answer, caplog):
 
 def test_a_partition_below_zero_is_noticed_though_another_makes_up_for_it():
     """The sum would be a number like any other."""
-    broken = Broken(lambda: slots({place(0, LIKE_IN): -1}, 0))
+    broken = Broken(lambda: slots({place(0, REPLY_IN): -1}, 0))
     found = samples(page(partition(0, census=broken), partition(1, {"b": 5}))())
     assert value(found, "closeknit_scrape_success", part="census") == 0
     assert label_values(found, "account") == set()

@@ -80,6 +80,32 @@ def test_a_flush_that_comes_while_another_waits_for_its_answer_asks_for_itself()
     asyncio.run(story())
 
 
+def test_one_question_is_under_way_at_a_time_and_those_who_come_meanwhile_share_the_next() -> None:
+    """However far apart partitions begin to flush: they take each other's breath otherwise."""
+    under_way = most = asked = 0
+
+    async def busy(names: Collection[str]) -> Mapping[str, str | None]:
+        nonlocal under_way, most, asked
+        asked, under_way = asked + 1, under_way + 1
+        most = max(most, under_way)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        under_way -= 1
+        return {name: IDS[name] for name in names}
+
+    async def story() -> None:
+        sources = Sources(busy)
+        flushes = []
+        for _ in range(6):
+            flushes.append(asyncio.ensure_future(sources.confirm(POSITIONS)))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await asyncio.gather(*flushes)
+
+    asyncio.run(story())
+    assert (most, asked) == (1, 2)
+
+
 def test_where_topics_have_no_ids_nobody_is_asked() -> None:
     cluster = Cluster()
     nameless = {name: Position(offset=7, topic_id=None) for name in IDS}
